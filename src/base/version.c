@@ -1,0 +1,3 @@
+#include <icesink/version.h>
+
+const char *ice_version(void) { return ICESINK_VERSION; }

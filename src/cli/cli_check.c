@@ -1,0 +1,115 @@
+#include "cli/cli.h"
+#include "source/segment.h"
+
+static const char help[] =
+    "Usage: icesink check [CONFIG] [--KEY=VALUE …]\n\n"
+    "Looks at everything a run needs, with calls that change as little as possible: one line each, with the fix.\n";
+
+/// What the steps hand on to each other.
+typedef struct doctor {
+  ice_settings settings;
+  ice_pipeline_spec spec;
+  ice_cli_tables tables;
+  ice_catalog *catalog;
+} doctor;
+
+static ice_status check_catalog(doctor *self, ice_error *err) {
+  return ice_cli_open_catalog(&self->settings, false, &self->catalog, err);
+}
+
+static ice_status check_tables(doctor *self, ice_error *err) {
+  ice_status status = ice_cli_tables_read(&self->settings, &self->spec, &self->tables, err);
+  for (uint32_t i = 0; status == ICE_OK && i < self->tables.count; i++) {
+    ice_table table = {0};
+    status = ice_catalog_load_table(self->catalog, self->tables.idents[i], &table, err);
+    ice_table_deinit(&table);
+  }
+  return status;
+}
+
+static ice_status check_store(doctor *self, ice_error *err) {
+  ice_bytes location;
+  ice_table table = {0};
+  char probe[64];
+  ice_bytes_init(&location, 1 << 14);
+  const ice_port *port = ice_port_system();
+  snprintf(probe, sizeof probe, "/data/.icesink-check-%lld",
+           (long long)port->clock.now_us(port->clock.context));
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_catalog_load_table(self->catalog, self->tables.idents[0], &table, err));
+  ICE_TRY(ice_bytes_append_str(&location, table.metadata->location, err));
+  ICE_TRY(ice_bytes_append_str(&location, ice_str_of(probe), err));
+  ICE_TRY(ice_store_write_all(self->catalog->store, ice_bytes_str(&location), "check", 5, err));
+  char back[5];
+  ICE_TRY(ice_store_read(self->catalog->store, ice_bytes_str(&location), 0, back, sizeof back, err));
+  if (memcmp(back, "check", sizeof back) != 0) {
+    ICE_FAIL(ICE_CORRUPT, "the store gave back other bytes than were written");
+  }
+  ICE_TRY(ice_store_remove(self->catalog->store, ice_bytes_str(&location), err));
+done:
+  ice_table_deinit(&table);
+  ice_bytes_deinit(&location);
+  return status;
+}
+
+static ice_status check_source(doctor *self, ice_error *err) {
+  ice_str directory = ice_settings_text(&self->settings, ICE_OPTION_ID_SOURCE_SEGMENT_DIRECTORY);
+  ice_source *source = NULL;
+  char root[4096];
+  if (directory.size == 0 || directory.size >= sizeof root) {
+    return ice_error_set(err, ICE_INVALID_ARGUMENT, "source.segment.directory is not set");
+  }
+  memcpy(root, directory.data, directory.size);
+  root[directory.size] = '\0';
+  ice_segment_options options = {.root = root,
+                                 .topic = ice_settings_text(&self->settings, ICE_OPTION_ID_SOURCE_SEGMENT_TOPIC)};
+  ice_status status = ice_segment_source_open(ice_port_system(), &options, &source, err);
+  ice_source_destroy(source);
+  return status;
+}
+
+static ice_status check_pipeline(doctor *self, ice_error *err) {
+  return ice_cli_read_pipeline(&self->settings, &self->spec, err);
+}
+
+static int run_check(int count, char **arguments) {
+  static const struct {
+    const char *name;
+    ice_status (*check)(doctor *self, ice_error *err);
+    const char *fix;
+  } steps[] = {
+      {"pipeline", check_pipeline, "correct the pipeline section; `icesink config show health` prints one that works"},
+      {"source", check_source, "look at source.segment.directory and source.segment.topic"},
+      {"catalog", check_catalog, "look at catalog.uri, or make a new catalog with `icesink init`"},
+      {"tables", check_tables, "create them with `icesink init`"},
+      {"store", check_store, "look at the permissions and the free space of catalog.warehouse"},
+  };
+  ice_arguments read;
+  ice_error err = {0};
+  doctor self = {0};
+  if (ice_arguments_read(count, arguments, NULL, 0, &read, &err) != ICE_OK) {
+    return ice_cli_usage(&ice_command_check, &err);
+  }
+  const char *file = read.positional_count > 0 ? read.positional[0] : "icesink.yaml";
+  ice_status status = ice_cli_settings(&read, file, &self.settings, &err);
+  if (status != ICE_OK) {
+    printf("FAILED  configuration: %s\n", err.message);
+  } else {
+    printf("ok      configuration\n");
+  }
+  for (size_t i = 0; status == ICE_OK && i < ICE_COUNT_OF(steps); i++) {
+    status = steps[i].check(&self, &err);
+    if (status == ICE_OK) {
+      printf("ok      %s\n", steps[i].name);
+    } else {
+      printf("FAILED  %s: %s\n        %s\n", steps[i].name, err.message, steps[i].fix);
+    }
+  }
+  ice_catalog_destroy(self.catalog);
+  ice_pipeline_spec_deinit(&self.spec);
+  ice_settings_deinit(&self.settings);
+  return status == ICE_OK ? ICE_EXIT_DONE : ICE_EXIT_FAILED;
+}
+
+const ice_command ice_command_check = {
+    .name = "check", .summary = "look at everything a run needs", .help = help, .run = run_check};

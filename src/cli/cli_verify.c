@@ -1,0 +1,126 @@
+#include "cli/cli.h"
+#include "ingest/verify.h"
+#include "json/json_text.h"
+
+static const char help[] =
+    "Usage: icesink verify TABLE [--sink NAME] [--config FILE] [--json]\n\n"
+    "Proves from the tables alone that the sink's ranges tile without a gap or an overlap, that its counts add up, that\n"
+    "no data file is listed twice, and that every listed file is there with its size.\n\n"
+    "Status: 0 proven, 4 a violation was found.\n";
+
+enum { JSON_MAX = 1 << 26 };
+
+typedef struct verification {
+  ice_catalog *catalog;
+  ice_table_ident ident;
+  bool json;
+  const char *only;
+  uint32_t sinks;
+  int64_t violations;
+  ice_bytes found;  ///< violations as JSON
+} verification;
+
+static void report(void *context, const char *violation) {
+  verification *self = context;
+  if (!self->json) {
+    printf("VIOLATION: %s\n", violation);
+    return;
+  }
+  // A report that does not fit is still counted, and the count decides the status.
+  if (self->found.size > 0) {
+    (void)!ice_bytes_append_u8(&self->found, ',', NULL);
+  }
+  (void)!ice_json_append_string(&self->found, ice_str_of(violation), NULL);
+}
+
+static void print_result(const verification *self, ice_str sink, const ice_verify_result *r) {
+  if (self->json) {
+    printf("%s{\"sink\":\"%.*s\",\"epochs\":%lld,\"proven_from\":%lld,\"records\":%lld,\"gaps\":%lld,\"elements\":%lld,"
+           "\"rows\":%lld,\"dead_letters\":%lld,\"filtered\":%lld,\"data_files\":%lld,\"rows_in_files\":%lld,"
+           "\"violations\":[%.*s]}",
+           self->sinks > 1 ? "," : "", ICE_STR_ARG(sink), (long long)r->epochs, (long long)r->proven_from,
+           (long long)r->totals.records, (long long)r->totals.gaps, (long long)r->totals.elements,
+           (long long)r->totals.rows, (long long)r->totals.dead_letters, (long long)r->totals.filtered,
+           (long long)r->data_files, (long long)r->rows, ICE_STR_ARG(ice_bytes_str(&self->found)));
+    return;
+  }
+  char records[32];
+  char rows[32];
+  char dead[32];
+  char files[32];
+  ice_cli_number(r->totals.records, records);
+  ice_cli_number(r->totals.rows, rows);
+  ice_cli_number(r->totals.dead_letters, dead);
+  ice_cli_number(r->data_files, files);
+  printf("sink %.*s: %lld epochs over %lld partitions: %s records became %s rows, %s dead letters, %lld filtered\n",
+         ICE_STR_ARG(sink), (long long)r->epochs, (long long)r->partitions, records, rows, dead,
+         (long long)r->totals.filtered);
+  if (r->proven_from == 1) {
+    printf("  ranges: every epoch proven, from the first one on\n");
+  } else if (r->proven_from > 1) {
+    printf("  ranges: proven one by one from epoch %lld on; older snapshots are gone, the running totals add up\n",
+           (long long)r->proven_from);
+  } else {
+    printf("  ranges: no snapshot of the sink is left to prove them; the running totals add up\n");
+  }
+  printf("  files: %s are listed once each and are there with their size\n", files);
+  printf("  %s\n", r->violations == 0 ? "no violation" : "NOT PROVEN");
+}
+
+static ice_status verify_one(void *context, ice_str sink, ice_error *err) {
+  verification *self = context;
+  if (self->only && !ice_str_equal_c(sink, self->only)) {
+    return ICE_OK;
+  }
+  ice_verify_options options = {
+      .catalog = self->catalog, .port = ice_port_system(), .table = self->ident, .sink = sink};
+  ice_verify_result result;
+  ice_bytes_clear(&self->found);
+  ice_status status = ice_verify_sink(&options, report, self, &result, err);
+  if (status == ICE_OK) {
+    self->sinks++;
+    self->violations += result.violations;
+    print_result(self, sink, &result);
+  }
+  return status;
+}
+
+static int run_verify(int count, char **arguments) {
+  verification self = {0};
+  ice_bytes_init(&self.found, JSON_MAX);
+  const ice_argument own[] = {{"--sink", &self.only, NULL}};
+  ice_arguments read;
+  ice_settings settings = {0};
+  ice_table table = {0};
+  ice_error err_storage = {0};
+  ice_error *err = &err_storage;
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_arguments_read(count, arguments, own, ICE_COUNT_OF(own), &read, err));
+  if (read.positional_count != 1) {
+    ICE_FAIL(ICE_INVALID_ARGUMENT, "name one table: icesink verify database.table");
+  }
+  self.json = read.json;
+  ICE_TRY(ice_table_ident_parse(ice_str_of(read.positional[0]), &self.ident, err));
+  ICE_TRY(ice_cli_table_settings(&read, &settings, err));
+  ICE_TRY(ice_cli_open_catalog(&settings, false, &self.catalog, err));
+  ICE_TRY(ice_catalog_load_table(self.catalog, self.ident, &table, err));
+  fputs(self.json ? "[" : "", stdout);
+  ICE_TRY(ice_verify_sinks(table.metadata, verify_one, &self, err));
+  fputs(self.json ? "]\n" : "", stdout);
+  if (self.sinks == 0) {
+    ICE_FAIL(ICE_NOT_FOUND, "table %.*s.%.*s has no position of %s", ICE_IDENT_ARG(self.ident),
+             self.only ? self.only : "any sink");
+  }
+done:
+  ice_table_deinit(&table);
+  ice_catalog_destroy(self.catalog);
+  ice_settings_deinit(&settings);
+  ice_bytes_deinit(&self.found);
+  if (status != ICE_OK) {
+    return ice_cli_fail("verify", err);
+  }
+  return self.violations == 0 ? ICE_EXIT_DONE : ICE_EXIT_VIOLATION;
+}
+
+const ice_command ice_command_verify = {
+    .name = "verify", .summary = "prove that nothing is lost or there twice", .help = help, .run = run_verify};

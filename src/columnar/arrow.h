@@ -1,0 +1,31 @@
+/// Batches through the Arrow C data interface, in and out.
+#ifndef ICE_COLUMNAR_ARROW_H
+#define ICE_COLUMNAR_ARROW_H
+
+#include "columnar/batch.h"
+#include <icesink/arrow.h>
+
+/// Export a schema as a struct; field ids stand in the metadata key `PARQUET:field_id`, as Arrow writers do.
+///
+/// Ownership: `*out` is the caller's to release. Errors: NO_MEMORY; `out->release` is NULL then.
+ICE_MUST_CHECK ice_status ice_arrow_export_schema(const ice_schema *schema, struct ArrowSchema *out, ice_error *err);
+
+/// Export a batch as a struct array.
+///
+/// Ownership: moves the buffers of `batch`, which is empty (deinit) afterwards, also on failure.
+ICE_MUST_CHECK ice_status ice_arrow_export_batch(ice_batch *batch, struct ArrowArray *out, ice_error *err);
+
+/// The schema that an ArrowSchema (a struct) describes; ids come from `PARQUET:field_id`, else 0.
+///
+/// Ownership: `*out` is a new reference; `schema` stays the caller's.
+/// Errors: UNSUPPORTED (names the column and its format), INVALID_ARGUMENT.
+ICE_MUST_CHECK ice_status ice_arrow_import_schema(const struct ArrowSchema *schema, ice_schema **out, ice_error *err);
+
+/// Copy a struct array into a new batch of `schema`, matching `array_schema`'s columns by name; large strings, views
+/// and dictionaries are UNSUPPORTED; lengths and offsets are checked before use.
+///
+/// Ownership: moves `array`, also on failure (its `release` is NULL on return).
+ICE_MUST_CHECK ice_status ice_arrow_import_batch(struct ArrowArray *array, const struct ArrowSchema *array_schema,
+                                                 const ice_schema *schema, ice_batch *out, ice_error *err);
+
+#endif

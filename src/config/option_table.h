@@ -1,0 +1,94 @@
+// Rows of the option table: ICE_OPTION(id, key, type, fallback, environment, environment unit, choices, min, max, help).
+// Included several times with different meanings of ICE_OPTION, so there is no include guard.
+ICE_OPTION(NAME, "name", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+           "The sink: the name that owns the position in the lead table. Never change it on a running pipeline.")
+ICE_OPTION(SOURCE_KAFKA_BROKERS, "source.kafka.brokers", TEXT, NULL, "KAFKA_BROKERS", NULL, NULL, 0, 0,
+           "Bootstrap servers, host:port, separated by commas.")
+ICE_OPTION(SOURCE_KAFKA_TOPICS, "source.kafka.topics", LIST, NULL, "KAFKA_TOPIC", NULL, NULL, 0, 0,
+           "Topics to read.")
+ICE_OPTION(SOURCE_KAFKA_GROUP, "source.kafka.group", TEXT, NULL, "KAFKA_GROUP_ID", NULL, NULL, 0, 0,
+           "Consumer group. Its offsets are written for lag tools only; the table holds the position.")
+ICE_OPTION(SOURCE_KAFKA_START, "source.kafka.start", CHOICE, "earliest", "KAFKA_AUTO_OFFSET_RESET", NULL,
+           "earliest|latest", 0, 0,
+           "Where a sink without a position begins; resolved once and committed before the first record.")
+ICE_OPTION(SOURCE_KAFKA_DISCOVERY, "source.kafka.discovery_interval", DURATION, "1m",
+           "KAFKA_PARTITION_DISCOVERY_INTERVAL_MS", "ms", NULL, 0, 86400000, "How often to look for new partitions.")
+ICE_OPTION(SOURCE_KAFKA_SECURITY_PROTOCOL, "source.kafka.security_protocol", TEXT, NULL, "KAFKA_SECURITY_PROTOCOL",
+           NULL, NULL, 0, 0, "security.protocol of librdkafka: plaintext, ssl, sasl_plaintext or sasl_ssl.")
+ICE_OPTION(SOURCE_KAFKA_SASL_MECHANISM, "source.kafka.sasl_mechanism", TEXT, NULL, "KAFKA_SASL_MECHANISM", NULL, NULL,
+           0, 0, "sasl.mechanism of librdkafka.")
+ICE_OPTION(SOURCE_KAFKA_SASL_USERNAME, "source.kafka.sasl_username", TEXT, NULL, "KAFKA_SASL_USERNAME", NULL, NULL, 0,
+           0, "SASL user name.")
+ICE_OPTION(SOURCE_KAFKA_SASL_PASSWORD, "source.kafka.sasl_password", SECRET, NULL, "KAFKA_SASL_PASSWORD", NULL, NULL,
+           0, 0, "SASL password.")
+ICE_OPTION(SOURCE_KAFKA_PROPERTIES, "source.kafka.properties", TREE, NULL, NULL, NULL, NULL, 0, 0,
+           "Any librdkafka setting, by its own name.")
+ICE_OPTION(SOURCE_SEGMENT_DIRECTORY, "source.segment.directory", PATH, NULL, NULL, NULL, NULL, 0, 0,
+           "Read a topic from a broker's log directory instead of a broker.")
+ICE_OPTION(SOURCE_SEGMENT_TOPIC, "source.segment.topic", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+           "Topic in that directory.")
+ICE_OPTION(DECODE_FORMAT, "source.decode.format", CHOICE, "avro", NULL, NULL, "avro", 0, 0,
+           "Encoding of the values.")
+ICE_OPTION(DECODE_REGISTRY, "source.decode.registry", TEXT, NULL, "SCHEMA_REGISTRY_URL", NULL, NULL, 0, 0,
+           "Schema registry: an http(s) URL, or file: and a directory of <id>.avsc files. Values are in the registry's wire "
+           "format.")
+ICE_OPTION(DECODE_SCHEMA, "source.decode.schema", PATH, NULL, NULL, NULL, NULL, 0, 0,
+           "A file with the schema of all values, in place of a registry.")
+ICE_OPTION(PIPELINE, "pipeline", TREE, NULL, NULL, NULL, NULL, 0, 0,
+           "What becomes of a record: preset, or explode, columns, partition, filter, validate, route, dead_letters.")
+ICE_OPTION(PRESET, "preset", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+           "A shipped pipeline, as `pipeline: {preset: NAME}`; for command lines.")
+ICE_OPTION(TABLES_DATA, "tables.data", TEXT, NULL, "ICEBERG_TABLE_RAW", NULL, NULL, 0, 0,
+           "The data table, database.table.")
+ICE_OPTION(TABLES_DEAD_LETTERS, "tables.dead_letters", TEXT, NULL, "ICEBERG_TABLE_ERRORS", NULL, NULL, 0, 0,
+           "The dead-letter table, database.table.")
+ICE_OPTION(TABLES_LEAD, "tables.lead", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+           "The table that holds the position; by default tables.data.")
+ICE_OPTION(TABLES_CREATE, "tables.create", BOOLEAN, "false", NULL, NULL, NULL, 0, 0,
+           "Create missing tables at the start of run.")
+ICE_OPTION(CATALOG_TYPE, "catalog.type", CHOICE, "sqlite", "ICEBERG_CATALOG_TYPE", NULL, "sqlite|jdbc", 0, 0,
+           "Kind of catalog; jdbc is another name of sqlite.")
+ICE_OPTION(CATALOG_NAME, "catalog.name", TEXT, "icesink", "ICEBERG_CATALOG_NAME", NULL, NULL, 0, 0,
+           "Name of the catalog, as other engines use it.")
+ICE_OPTION(CATALOG_URI, "catalog.uri", TEXT, NULL, "ICEBERG_CATALOG_URI", NULL, NULL, 0, 0,
+           "SQLite file: a path, sqlite:///path or jdbc:sqlite:path.")
+ICE_OPTION(CATALOG_WAREHOUSE, "catalog.warehouse", TEXT, NULL, "ICEBERG_WAREHOUSE", NULL, NULL, 0, 0,
+           "Where new tables go: a directory, or a URI.")
+ICE_OPTION(CATALOG_ALLOWED_LOCATIONS, "catalog.allowed_locations", LIST, NULL, NULL, NULL, NULL, 0, 0,
+           "Further places in which tables of the catalog may lie.")
+ICE_OPTION(WRITE_BATCH_SIZE, "write.batch_size", INTEGER, "1000", "BATCH_SIZE", NULL, NULL, 1, 10000000,
+           "Rows that are handed from decoding to writing together. A batch closes no file.")
+ICE_OPTION(WRITE_BATCH_TIMEOUT, "write.batch_timeout", DURATION, "10s", "BATCH_TIMEOUT_SECONDS", "s", NULL, 1, 86400000,
+           "A batch that is not full is handed over after this time.")
+ICE_OPTION(WRITE_TARGET_FILE_SIZE, "write.target_file_size", SIZE, "256MB", "TARGET_FILE_SIZE_MB", "MB", NULL, 1,
+           INT64_MAX, "Data files close at this size, or when an epoch closes.")
+ICE_OPTION(WRITE_ROW_GROUP_SIZE, "write.row_group_size", SIZE, "128MB", NULL, NULL, NULL, 1024, INT64_MAX,
+           "Ceiling of a row group, compressed.")
+ICE_OPTION(WRITE_PAGE_SIZE, "write.page_size", SIZE, "1MB", NULL, NULL, NULL, 1024, 1073741824,
+           "Ceiling of a page, before compression.")
+ICE_OPTION(WRITE_COMPRESSION, "write.compression", CHOICE, "snappy", NULL, NULL, "snappy|zstd|none", 0, 0,
+           "Compression of data pages. zstd costs what Snappy costs here and saves more.")
+ICE_OPTION(WRITE_SPILL_DIRECTORY, "write.spill_directory", PATH, "/tmp", NULL, NULL, NULL, 0, 0,
+           "Where pages beyond the memory budget wait, in unlinked temporary files.")
+ICE_OPTION(COMMIT_INTERVAL, "commit.interval", DURATION, "60s", "FLINK_CHECKPOINT_INTERVAL_MS CHECKPOINT_INTERVAL_MS",
+           "ms", NULL, 1, 86400000, "Time between commits. It decides how many files there are.")
+ICE_OPTION(COMMIT_RETRIES, "commit.retries", INTEGER, "3", NULL, NULL, NULL, 0, 1000,
+           "Attempts within one round of a commit, after the first.")
+ICE_OPTION(COMMIT_RETRY_DELAY, "commit.retry_delay", DURATION, "100ms", NULL, NULL, NULL, 1, 60000,
+           "Delay before the first repeated attempt; it doubles, with jitter.")
+ICE_OPTION(COMMIT_GIVE_UP, "commit.give_up", DURATION, "15m", NULL, NULL, NULL, 0, INT64_MAX,
+           "The process ends with status 1 when a commit has failed for this long; 0 means never. Nothing is lost.")
+ICE_OPTION(ON_ROLLBACK, "on_rollback", CHOICE, "stop", NULL, NULL, "stop|continue", 0, 0,
+           "What to do when the lead table was rolled back behind the position.")
+ICE_OPTION(MEMORY, "memory", SIZE, "128MB", NULL, NULL, NULL, 16777216, INT64_MAX,
+           "Ceiling of what the process holds: fetch queue, batches, pages, upload buffers.")
+ICE_OPTION(WORKERS, "workers", INTEGER, "0", NULL, NULL, NULL, 0, 256,
+           "Threads that decode; 0 chooses by the number of processors.")
+ICE_OPTION(HTTP, "http", TEXT, "127.0.0.1:9464", NULL, NULL, NULL, 0, 0,
+           "Address of /metrics, /healthz and /readyz, or off.")
+ICE_OPTION(LOG_LEVEL, "log.level", CHOICE, "info", "LOG_LEVEL", NULL, "debug|info|warn|error", 0, 0,
+           "Least severe events that are logged.")
+ICE_OPTION(LOG_FORMAT, "log.format", CHOICE, "text", "LOG_FORMAT", NULL, "text|json", 0, 0,
+           "Lines for people, or one JSON object per line.")
+ICE_OPTION(TABLES_DATABASE, "tables.database", TEXT, NULL, "ICEBERG_DATABASE", NULL, NULL, 0, 0,
+           "Database of table names that have none.")

@@ -1,0 +1,173 @@
+#include "ingest/commit_follower.h"
+
+#include <stdio.h>
+
+enum { FOLLOWER_TRIES = 5, PROPERTY_MAX = 1 << 16 };
+
+static ice_status policy_error(ice_error *err) {
+  if (err) {
+    err->flags |= ICE_ERROR_POLICY;
+  }
+  return ICE_INVALID_STATE;
+}
+
+ice_status ice_follower_load(const ice_committer *committer, ice_table_ident ident, ice_str lead_uuid,
+                             ice_follower *out, ice_error *err) {
+  *out = (ice_follower){0};
+  ice_bytes key;
+  ice_bytes_init(&key, PROPERTY_MAX);
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_catalog_load_table(committer->catalog, ident, &out->table, err));
+  ICE_TRY(ice_sink_property(ICE_PROPERTY_EPOCH, committer->sink, &key, err));
+  ice_str text = ice_table_property(out->table.metadata, ice_bytes_str(&key));
+  if (!text.data) {
+    goto done;
+  }
+  status = ice_follower_epoch_parse(text, &out->taken, err);
+  if (status != ICE_OK) {
+    ice_error_prepend(err, "%.*s.%.*s, property %.*s", ICE_IDENT_ARG(ident), ICE_STR_ARG(ice_bytes_str(&key)));
+    goto done;
+  }
+  if (!ice_str_equal_c(lead_uuid, out->taken.lead_uuid)) {
+    ice_error_set(err, ICE_INVALID_STATE,
+                  "table %.*s.%.*s took epoch %lld of sink %.*s from another lead table (uuid %s, the lead is %.*s now): "
+                  "the lead was changed or recreated; see on_lead_changed and on_recreated",
+                  ICE_IDENT_ARG(ident), (long long)out->taken.epoch, ICE_STR_ARG(committer->sink),
+                  out->taken.lead_uuid, ICE_STR_ARG(lead_uuid));
+    status = policy_error(err);
+  }
+done:
+  if (status != ICE_OK) {
+    ice_follower_deinit(out);
+  }
+  ice_bytes_deinit(&key);
+  return status;
+}
+
+void ice_follower_deinit(ice_follower *follower) {
+  ice_table_deinit(&follower->table);
+  *follower = (ice_follower){0};
+}
+
+ice_status ice_follower_build(const ice_committer *committer, const ice_follower *follower,
+                              const ice_follower_part *part, ice_build *out, ice_error *err) {
+  *out = (ice_build){0};
+  char epoch_text[32];
+  int epoch_size = snprintf(epoch_text, sizeof epoch_text, "%lld", (long long)part->epoch);
+  ice_property summary[] = {
+      {.key = ICE_STR("icesink.sink"), .value = committer->sink},
+      {.key = ICE_STR("icesink.epoch"), .value = ice_str_make(epoch_text, (size_t)epoch_size)},
+      {.key = ICE_STR("icesink.lead-uuid"), .value = part->lead_uuid},
+  };
+  ice_build_options options = {.table = &follower->table,
+                               .snapshot_id = part->snapshot_id,
+                               .manifest = part->manifest,
+                               .summary = summary,
+                               .summary_count = ICE_COUNT_OF(summary),
+                               .attempt = part->attempt,
+                               .uuid = part->uuid};
+  ice_follower_epoch taken = {.present = true, .epoch = part->epoch, .snapshot_id = part->snapshot_id};
+  snprintf(taken.lead_uuid, sizeof taken.lead_uuid, "%.*s", ICE_STR_ARG(part->lead_uuid));
+  ice_bytes key;
+  ice_bytes value;
+  ice_bytes_init(&key, PROPERTY_MAX);
+  ice_bytes_init(&value, PROPERTY_MAX);
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_build_append(committer, &options, out, err));
+  ICE_TRY(ice_sink_property(ICE_PROPERTY_EPOCH, committer->sink, &key, err));
+  ICE_TRY(ice_follower_epoch_format(&taken, &value, err));
+  ICE_TRY(ice_build_set_property(out, ice_bytes_str(&key), ice_bytes_str(&value), err));
+done:
+  ice_bytes_deinit(&key);
+  ice_bytes_deinit(&value);
+  return status;
+}
+
+typedef enum finish_step { FINISH_DONE, FINISH_AGAIN } finish_step;
+
+static ice_status check_follower(const ice_committer *committer, const ice_pending_follower *pending,
+                                 const ice_follower *follower, ice_error *err) {
+  if (ice_str_equal(follower->table.metadata->uuid, pending->uuid)) {
+    return ICE_OK;
+  }
+  ice_error_set(err, ICE_INVALID_STATE,
+                "table %.*s was recreated (uuid %.*s, epoch of sink %.*s is pending for %.*s); see on_recreated",
+                ICE_STR_ARG(pending->table), ICE_STR_ARG(follower->table.metadata->uuid), ICE_STR_ARG(committer->sink),
+                ICE_STR_ARG(pending->uuid));
+  return policy_error(err);
+}
+
+// One load of the follower and one commit from it.
+static ice_status finish_once(const ice_committer *committer, const ice_lead *lead,
+                              const ice_pending_follower *pending, uint32_t attempt, finish_step *step,
+                              ice_error *err) {
+  ice_follower follower = {0};
+  ice_build build = {0};
+  ice_table_ident ident;
+  char uuid[ICE_UUID_TEXT_SIZE + 1];
+  uint8_t random[16];
+  const ice_port *port = committer->port;
+  ice_str lead_uuid = lead->table.metadata->uuid;
+  ice_status status = ICE_OK;
+  *step = FINISH_DONE;
+  ICE_TRY(ice_table_ident_parse(pending->table, &ident, err));
+  status = ice_follower_load(committer, ident, lead_uuid, &follower, err);
+  if (status == ICE_NOT_FOUND) {
+    ice_error_prepend(err, "epoch %lld of sink %.*s is pending for a table that was dropped",
+                      (long long)lead->pending.epoch, ICE_STR_ARG(committer->sink));
+    status = policy_error(err);
+  }
+  if (status != ICE_OK) {
+    goto done;
+  }
+  ICE_TRY(check_follower(committer, pending, &follower, err));
+  if (follower.taken.present && follower.taken.epoch >= lead->pending.epoch) {
+    goto done;
+  }
+  ICE_TRY(port->random.fill(port->random.context, random, sizeof random, err));
+  ice_uuid name = ice_uuid_v4(random);
+  ice_uuid_format(&name, uuid);
+  ice_follower_part part = {.ident = ident,
+                            .lead_uuid = lead_uuid,
+                            .epoch = lead->pending.epoch,
+                            .snapshot_id = pending->snapshot_id,
+                            .manifest = &pending->manifest,
+                            .attempt = attempt,
+                            .uuid = ice_str_of(uuid)};
+  ICE_TRY(ice_follower_build(committer, &follower, &part, &build, err));
+  ice_table_commit commit = {.ident = ident, .change = ice_build_change(&build), .base = &follower.table};
+  status = ice_catalog_commit(committer->catalog, &commit, 1, err);
+  if (status == ICE_CONFLICT || status == ICE_COMMIT_UNKNOWN) {
+    if (status == ICE_CONFLICT) {
+      ice_build_discard(committer, &build);
+    }
+    *step = FINISH_AGAIN;
+    status = ICE_OK;
+  } else if (status == ICE_OK) {
+    ice_observe_count(committer->observer, "icesink_followers_finished_total", (ice_str){0}, 1);
+  }
+done:
+  ice_build_deinit(&build);
+  ice_follower_deinit(&follower);
+  return status;
+}
+
+ice_status ice_followers_finish(const ice_committer *committer, const ice_lead *lead, bool *complete, ice_error *err) {
+  *complete = true;
+  for (uint32_t i = 0; lead->has_pending && i < lead->pending.follower_count; i++) {
+    finish_step step = FINISH_AGAIN;
+    for (uint32_t attempt = 1; attempt <= FOLLOWER_TRIES && step == FINISH_AGAIN; attempt++) {
+      ice_status status = finish_once(committer, lead, &lead->pending.followers[i], attempt, &step, err);
+      if (status != ICE_OK) {
+        return status;
+      }
+    }
+    if (step == FINISH_AGAIN) {
+      ice_error_set(err, ICE_CONFLICT, "table %.*s: other writers were faster %d times",
+                    ICE_STR_ARG(lead->pending.followers[i].table), (int)FOLLOWER_TRIES);
+      *complete = false;
+      return ICE_OK;
+    }
+  }
+  return ICE_OK;
+}

@@ -1,0 +1,66 @@
+/// An epoch: what one commit of a sink adds, closed and durable, waiting for its decision.
+#ifndef ICE_INGEST_EPOCH_H
+#define ICE_INGEST_EPOCH_H
+
+#include "catalog/catalog.h"
+#include "codec/uuid.h"
+#include "iceberg/iceberg_manifest.h"
+#include "ingest/position.h"
+
+enum { ICE_EPOCH_BYTES_MAX = 256 << 20 };
+
+/// What the epoch consumed of a partition: [from, to). An absent start is equal only to a partition that the position
+/// does not have yet.
+typedef struct ice_epoch_range {
+  ice_str topic;
+  int32_t partition;
+  bool from_absent;
+  int64_t from;
+  int64_t to;
+} ice_epoch_range;
+
+/// One table's part. Table 0 is the lead.
+typedef struct ice_epoch_table {
+  ice_table_ident ident;
+  /// Chosen once; the same in all attempts.
+  int64_t snapshot_id;
+  bool has_manifest;
+  ice_manifest_totals manifest;
+} ice_epoch_table;
+
+/// Ownership: everything is in `arena`.
+typedef struct ice_epoch {
+  ice_arena arena;
+  /// Part of the names of its manifests and manifest lists.
+  char uuid[ICE_UUID_TEXT_SIZE + 1];
+  ice_epoch_range *ranges;
+  uint32_t range_count;
+  /// Partitions that enter the position without a range: all of them in the first epoch of a sink.
+  ice_position_entry *starts;
+  uint32_t start_count;
+  ice_counts counts;
+  ice_epoch_table *tables;
+  uint32_t table_count;
+  /// Locations of all files that were made for it, data files and manifests.
+  ice_str *files;
+  uint32_t file_count;
+  uint32_t file_capacity;
+  uint32_t attempts;
+  /// Some attempt may have been applied: its files must never be deleted by the writer.
+  bool unknown;
+} ice_epoch;
+
+/// An empty epoch for the given tables, with fresh ids. Errors: NO_MEMORY, IO (randomness).
+ICE_MUST_CHECK ice_status ice_epoch_init(ice_epoch *epoch, const ice_port *port, const ice_table_ident *tables,
+                                         uint32_t table_count, ice_error *err);
+/// Accepts a zeroed epoch.
+void ice_epoch_deinit(ice_epoch *epoch);
+
+/// Remember a file that was made for the epoch.
+ICE_MUST_CHECK ice_status ice_epoch_add_file(ice_epoch *epoch, ice_str location, ice_error *err);
+
+/// Delete the epoch's files where that is safe (no attempt is unknown); what cannot be deleted stays for
+/// `maintain orphans`. Returns the number of files left behind.
+uint32_t ice_epoch_discard(ice_epoch *epoch, ice_store *store);
+
+#endif

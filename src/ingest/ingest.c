@@ -1,0 +1,445 @@
+#include "ingest/ingest.h"
+
+#include "ingest/commit_follower.h"
+#include <stdlib.h>
+
+enum { START_ATTEMPTS = 10 };
+
+/// What the ingest knows of a source partition, by the source's index.
+typedef struct tracked {
+  bool known;        ///< the position has it
+  int64_t from;      ///< where the open epoch began
+  int64_t next;      ///< next offset to add
+  int64_t starting;  ///< first offset of a partition that the position does not have yet
+} tracked;
+
+struct ice_ingest {
+  ice_ingest_options options;
+  ice_committer committer;
+  ice_table *tables;
+  ice_table_writer **writers;
+  ice_table_ident *order;    ///< the lead first
+  uint32_t *order_of;        ///< index in `order` of each table
+  ice_parquet_scratch *scratch;
+  ice_spill spill;
+  tracked *partitions;
+  uint32_t partition_count;
+  uint32_t partition_capacity;
+  bool dirty;
+  ice_counts open_counts;
+  bool deciding;
+  ice_epoch epoch;
+  ice_ingest_totals totals;
+};
+
+static ice_status order_tables(ice_ingest *ingest) {
+  const ice_ingest_options *options = &ingest->options;
+  uint32_t at = 1;
+  for (uint32_t i = 0; i < options->table_count; i++) {
+    uint32_t place = i == options->lead ? 0 : at++;
+    ingest->order[place] = options->tables[i];
+    ingest->order_of[i] = place;
+  }
+  return ICE_OK;
+}
+
+static ice_status open_table(ice_ingest *ingest, uint32_t index, ice_error *err) {
+  const ice_ingest_options *options = &ingest->options;
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_catalog_load_table(options->catalog, options->tables[index], &ingest->tables[index], err));
+  ice_table_writer_options writer = {.table = &ingest->tables[index],
+                                     .ident = options->tables[index],
+                                     .store = options->catalog->store,
+                                     .port = options->port,
+                                     .observer = options->observer,
+                                     .budget = options->budget,
+                                     .spill = &ingest->spill,
+                                     .scratch = ingest->scratch,
+                                     .write = options->write};
+  ICE_TRY(ice_table_writer_create(&writer, &ingest->writers[index], err));
+done:
+  return status;
+}
+
+ice_status ice_ingest_open(const ice_ingest_options *options, ice_ingest **out, ice_error *err) {
+  *out = NULL;
+  ice_status status = ICE_OK;
+  ice_ingest *ingest = calloc(1, sizeof *ingest);
+  if (!ingest) {
+    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for the sink");
+  }
+  ingest->options = *options;
+  ingest->spill.file = -1;
+  ingest->committer = (ice_committer){.catalog = options->catalog,
+                                      .port = options->port,
+                                      .observer = options->observer,
+                                      .sink = options->sink,
+                                      .on_rollback = options->on_rollback};
+  uint32_t count = options->table_count;
+  ingest->tables = calloc(count, sizeof *ingest->tables);
+  ingest->writers = calloc(count, sizeof(ice_table_writer *));
+  ingest->order = calloc(count, sizeof *ingest->order);
+  ingest->order_of = calloc(count, sizeof *ingest->order_of);
+  if (!ingest->tables || !ingest->writers || !ingest->order || !ingest->order_of) {
+    ICE_FAIL(ICE_NO_MEMORY, "out of memory for %u tables", count);
+  }
+  ICE_TRY(order_tables(ingest));
+  ICE_TRY(ice_parquet_scratch_create(&ingest->scratch, err));
+  ICE_TRY(ice_spill_init(&ingest->spill, options->port, options->spill_directory, err));
+  for (uint32_t i = 0; i < count; i++) {
+    ICE_TRY(open_table(ingest, i, err));
+  }
+  *out = ingest;
+  ingest = NULL;
+done:
+  ice_ingest_destroy(ingest);
+  return status;
+}
+
+void ice_ingest_destroy(ice_ingest *ingest) {
+  if (!ingest) {
+    return;
+  }
+  if (ingest->writers) {
+    ice_ingest_drop(ingest);
+  }
+  for (uint32_t i = 0; i < ingest->options.table_count; i++) {
+    if (ingest->writers) {
+      ice_table_writer_destroy(ingest->writers[i]);
+    }
+    if (ingest->tables) {
+      ice_table_deinit(&ingest->tables[i]);
+    }
+  }
+  free(ingest->tables);
+  free(ingest->writers);
+  free(ingest->order);
+  free(ingest->order_of);
+  free(ingest->partitions);
+  ice_parquet_scratch_destroy(ingest->scratch);
+  ice_spill_deinit(&ingest->spill);
+  free(ingest);
+}
+
+const ice_schema *ice_ingest_schema(const ice_ingest *ingest, uint32_t index) {
+  return ice_table_current_schema(ingest->tables[index].metadata);
+}
+
+void ice_ingest_drop(ice_ingest *ingest) {
+  for (uint32_t i = 0; i < ingest->options.table_count; i++) {
+    if (ingest->writers[i]) {
+      ice_table_writer_discard(ingest->writers[i]);
+    }
+  }
+  ice_spill_reset(&ingest->spill);
+  if (ingest->deciding) {
+    ice_epoch_discard(&ingest->epoch, ingest->options.catalog->store);
+    ice_epoch_deinit(&ingest->epoch);
+    ingest->deciding = false;
+  }
+  ingest->dirty = false;
+  ingest->open_counts = (ice_counts){0};
+}
+
+// Start --------------------------------------------------------------------------------------------------------------
+
+static ice_status reserve_partitions(ice_ingest *ingest, uint32_t count, ice_error *err) {
+  if (count > ingest->partition_capacity) {
+    tracked *partitions = realloc(ingest->partitions, count * sizeof *partitions);
+    if (!partitions) {
+      return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %u partitions", count);
+    }
+    ingest->partitions = partitions;
+    ingest->partition_capacity = count;
+  }
+  memset(ingest->partitions, 0, count * sizeof *ingest->partitions);
+  ingest->partition_count = count;
+  return ICE_OK;
+}
+
+static int64_t first_offset(const ice_ingest *ingest, const ice_source_partition *partition) {
+  return ingest->options.start == ICE_START_LATEST ? partition->log_end : partition->log_start;
+}
+
+// The empty first epoch: the start is decided and durable before any record is taken.
+static ice_status commit_first(ice_ingest *ingest, const ice_source *source, ice_error *err) {
+  const ice_ingest_options *options = &ingest->options;
+  ice_epoch epoch;
+  ice_attempt outcome = ICE_ATTEMPT_AGAIN;
+  ice_status status = ice_epoch_init(&epoch, options->port, ingest->order, options->table_count, err);
+  if (status != ICE_OK) {
+    return status;
+  }
+  epoch.starts = ice_arena_alloc_array(&epoch.arena, source->partition_count, sizeof *epoch.starts, err);
+  if (!epoch.starts) {
+    ICE_FAIL(ICE_NO_MEMORY, "out of memory for %u partitions", source->partition_count);
+  }
+  for (uint32_t i = 0; i < source->partition_count; i++) {
+    const ice_source_partition *partition = &source->partitions[i];
+    int64_t offset = first_offset(ingest, partition);
+    epoch.starts[epoch.start_count++] = (ice_position_entry){
+        .topic = partition->topic, .partition = partition->partition, .start = offset, .offset = offset};
+  }
+  for (int i = 0; i < START_ATTEMPTS && outcome == ICE_ATTEMPT_AGAIN; i++) {
+    ICE_TRY(ice_commit_attempt(&ingest->committer, &epoch, &outcome, err));
+  }
+  if (outcome == ICE_ATTEMPT_AGAIN) {
+    status = err && err->status != ICE_OK ? err->status : ICE_CONFLICT;
+  }
+done:
+  ice_epoch_deinit(&epoch);
+  return status;
+}
+
+static ice_status policy_error(ice_error *err) {
+  if (err) {
+    err->flags |= ICE_ERROR_POLICY;
+  }
+  return ICE_INVALID_STATE;
+}
+
+static ice_status check_offset(const ice_source_partition *partition, int64_t offset, ice_error *err) {
+  if (offset < partition->log_start) {
+    ice_error_set(err, ICE_INVALID_STATE,
+                  "topic %.*s, partition %d: the table's position is %lld, the log begins at %lld; %lld records were "
+                  "removed before they were read; see on_gap",
+                  ICE_STR_ARG(partition->topic), partition->partition, (long long)offset,
+                  (long long)partition->log_start, (long long)(partition->log_start - offset));
+    return policy_error(err);
+  }
+  if (offset > partition->log_end) {
+    ice_error_set(err, ICE_INVALID_STATE,
+                  "topic %.*s, partition %d: the table's position is %lld, the log ends at %lld; the topic was "
+                  "recreated or truncated; see on_reset",
+                  ICE_STR_ARG(partition->topic), partition->partition, (long long)offset,
+                  (long long)partition->log_end);
+    return policy_error(err);
+  }
+  return ICE_OK;
+}
+
+static ice_status seek_partitions(ice_ingest *ingest, const ice_position *position, ice_source *source,
+                                  ice_error *err) {
+  ice_status status = reserve_partitions(ingest, source->partition_count, err);
+  for (uint32_t i = 0; status == ICE_OK && i < source->partition_count; i++) {
+    const ice_source_partition *partition = &source->partitions[i];
+    const ice_position_entry *entry = ice_position_find(position, partition->topic, partition->partition);
+    int64_t offset = entry ? entry->offset : partition->log_start;
+    if (entry) {
+      status = check_offset(partition, offset, err);
+    }
+    if (status == ICE_OK) {
+      status = ice_source_seek(source, i, offset, err);
+    }
+    ingest->partitions[i] =
+        (tracked){.known = entry != NULL, .from = offset, .next = offset, .starting = offset};
+  }
+  return status;
+}
+
+ice_status ice_ingest_start(ice_ingest *ingest, ice_source *source, ice_error *err) {
+  ice_lead lead = {0};
+  bool complete = false;
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_lead_load(&ingest->committer, ingest->order[0], &lead, err));
+  if (!lead.has_position) {
+    ICE_TRY(commit_first(ingest, source, err));
+    ice_lead_deinit(&lead);
+    ICE_TRY(ice_lead_load(&ingest->committer, ingest->order[0], &lead, err));
+  }
+  for (int i = 0; i < START_ATTEMPTS && !complete; i++) {
+    ICE_TRY(ice_followers_finish(&ingest->committer, &lead, &complete, err));
+  }
+  if (!complete) {
+    ICE_FAIL(ICE_CONFLICT, "the followers of %.*s.%.*s cannot be brought up to it: other writers are faster",
+             ICE_IDENT_ARG(ingest->order[0]));
+  }
+  ICE_TRY(seek_partitions(ingest, &lead.position, source, err));
+done:
+  ice_lead_deinit(&lead);
+  return status;
+}
+
+// Writing ------------------------------------------------------------------------------------------------------------
+
+static ice_status relieve_memory(ice_ingest *ingest, ice_error *err) {
+  const ice_budget *budget = ingest->options.budget;
+  while (budget && ice_budget_exceeded(budget)) {
+    ice_table_writer *writer = ingest->writers[0];
+    for (uint32_t i = 1; i < ingest->options.table_count; i++) {
+      if (ice_table_writer_largest(ingest->writers[i]) > ice_table_writer_largest(writer)) {
+        writer = ingest->writers[i];
+      }
+    }
+    size_t freed;
+    ice_status status = ice_table_writer_spill_largest(writer, &freed, err);
+    if (status != ICE_OK || freed == 0) {
+      return status;
+    }
+  }
+  return ICE_OK;
+}
+
+static ice_status take_range(ice_ingest *ingest, const ice_source *source, const ice_chunk_range *range,
+                             ice_error *err) {
+  if (range->partition >= ingest->partition_count) {
+    return ice_error_set(err, ICE_INTERNAL, "partition index %u was never sought", range->partition);
+  }
+  tracked *partition = &ingest->partitions[range->partition];
+  if (range->from != partition->next || range->to < range->from) {
+    const ice_source_partition *name = &source->partitions[range->partition];
+    return ice_error_set(err, ICE_INTERNAL, "topic %.*s, partition %d: range [%lld, %lld) does not go on at %lld",
+                         ICE_STR_ARG(name->topic), name->partition, (long long)range->from, (long long)range->to,
+                         (long long)partition->next);
+  }
+  partition->next = range->to;
+  ingest->open_counts.gaps += range->to - range->from - range->record_count;
+  ingest->dirty = ingest->dirty || range->to > range->from;
+  return ICE_OK;
+}
+
+ice_status ice_ingest_add(ice_ingest *ingest, const ice_source *source, const ice_chunk_range *ranges,
+                          size_t range_count, const ice_pipeline_output *output, ice_error *err) {
+  const ice_pipeline_counts *counts = &output->counts;
+  uint32_t dead_letters = ingest->options.table_count - 1;
+  ice_status status = ICE_OK;
+  for (size_t i = 0; i < range_count; i++) {
+    ICE_TRY(take_range(ingest, source, &ranges[i], err));
+  }
+  for (uint32_t i = 0; i < output->table_count; i++) {
+    ICE_TRY(ice_table_writer_append(ingest->writers[i], &output->tables[i], err));
+  }
+  ICE_TRY(ice_table_writer_append(ingest->writers[dead_letters], &output->dead_letters, err));
+  ICE_TRY(relieve_memory(ingest, err));
+  ingest->open_counts.records += counts->records;
+  ingest->open_counts.elements += counts->elements;
+  ingest->open_counts.rows += counts->rows;
+  ingest->open_counts.dead_letters += counts->dead_letters;
+  ingest->open_counts.filtered += counts->filtered;
+  for (size_t i = 0; i < ICE_ERROR_TYPE_COUNT; i++) {
+    ingest->totals.dead_letters_by_type[i] += counts->dead_letters_by_type[i];
+  }
+done:
+  return status;
+}
+
+bool ice_ingest_dirty(const ice_ingest *ingest) { return ingest->dirty; }
+
+bool ice_ingest_deciding(const ice_ingest *ingest) { return ingest->deciding; }
+
+static ice_status collect_ranges(ice_ingest *ingest, const ice_source *source, ice_epoch *epoch, ice_error *err) {
+  epoch->ranges = ice_arena_alloc_array(&epoch->arena, ingest->partition_count, sizeof *epoch->ranges, err);
+  if (!epoch->ranges) {
+    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %u ranges", ingest->partition_count);
+  }
+  int64_t consumed = 0;
+  for (uint32_t i = 0; i < ingest->partition_count; i++) {
+    const tracked *partition = &ingest->partitions[i];
+    if (partition->next == partition->from) {
+      continue;
+    }
+    consumed += partition->next - partition->from;
+    epoch->ranges[epoch->range_count++] = (ice_epoch_range){.topic = source->partitions[i].topic,
+                                                            .partition = source->partitions[i].partition,
+                                                            .from_absent = !partition->known,
+                                                            .from = partition->from,
+                                                            .to = partition->next};
+  }
+  // The promise of the counts is checked here in every build: nothing may be committed that does not add up.
+  const ice_counts *counts = &ingest->open_counts;
+  if (counts->elements != counts->rows + counts->dead_letters + counts->filtered ||
+      consumed != counts->records + counts->gaps) {
+    return ice_error_set(err, ICE_INTERNAL,
+                         "an epoch does not add up: %lld elements, %lld rows, %lld dead letters, %lld filtered; %lld "
+                         "offsets, %lld records, %lld gaps",
+                         (long long)counts->elements, (long long)counts->rows, (long long)counts->dead_letters,
+                         (long long)counts->filtered, (long long)consumed, (long long)counts->records,
+                         (long long)counts->gaps);
+  }
+  return ICE_OK;
+}
+
+static ice_status check_written(const ice_ingest *ingest, const ice_epoch *epoch, ice_error *err) {
+  int64_t rows = 0;
+  for (uint32_t i = 0; i < epoch->table_count; i++) {
+    rows += epoch->tables[i].has_manifest ? epoch->tables[i].manifest.file.added_rows : 0;
+  }
+  int64_t expected = ingest->open_counts.rows + ingest->open_counts.dead_letters;
+  return rows == expected ? ICE_OK
+                          : ice_error_set(err, ICE_INTERNAL, "the data files of an epoch hold %lld rows, %lld were counted",
+                                          (long long)rows, (long long)expected);
+}
+
+ice_status ice_ingest_close(ice_ingest *ingest, const ice_source *source, ice_error *err) {
+  const ice_ingest_options *options = &ingest->options;
+  if (ingest->deciding) {
+    return ice_error_set(err, ICE_INVALID_STATE, "an epoch waits for its decision");
+  }
+  ice_epoch epoch;
+  ice_status status = ice_epoch_init(&epoch, options->port, ingest->order, options->table_count, err);
+  if (status != ICE_OK) {
+    return status;
+  }
+  ICE_TRY(collect_ranges(ingest, source, &epoch, err));
+  epoch.counts = ingest->open_counts;
+  for (uint32_t i = 0; i < options->table_count; i++) {
+    ICE_TRY(ice_table_writer_close(ingest->writers[i], &epoch, ingest->order_of[i], err));
+  }
+  ICE_TRY(check_written(ingest, &epoch, err));
+  ice_spill_reset(&ingest->spill);
+  ingest->epoch = epoch;
+  epoch = (ice_epoch){0};
+  ingest->deciding = true;
+  ingest->dirty = false;
+  ingest->open_counts = (ice_counts){0};
+  for (uint32_t i = 0; i < ingest->partition_count; i++) {
+    ingest->partitions[i].from = ingest->partitions[i].next;
+  }
+done:
+  if (status != ICE_OK) {
+    ice_epoch_discard(&epoch, options->catalog->store);
+  }
+  ice_epoch_deinit(&epoch);
+  return status;
+}
+
+static void mark_known(ice_ingest *ingest) {
+  for (uint32_t i = 0; i < ingest->partition_count; i++) {
+    tracked *partition = &ingest->partitions[i];
+    partition->known = partition->known || partition->from != partition->starting;
+  }
+}
+
+ice_status ice_ingest_attempt(ice_ingest *ingest, ice_attempt *outcome, ice_error *err) {
+  if (!ingest->deciding) {
+    return ice_error_set(err, ICE_INVALID_STATE, "no epoch waits for a decision");
+  }
+  ice_status status = ice_commit_attempt(&ingest->committer, &ingest->epoch, outcome, err);
+  if (status != ICE_OK || *outcome == ICE_ATTEMPT_AGAIN) {
+    return status;
+  }
+  if (*outcome == ICE_ATTEMPT_DONE) {
+    ice_counts_add(&ingest->totals.committed, &ingest->epoch.counts);
+    ingest->totals.epochs++;
+    mark_known(ingest);
+  } else {
+    ice_epoch_discard(&ingest->epoch, ingest->options.catalog->store);
+  }
+  ice_epoch_deinit(&ingest->epoch);
+  ingest->deciding = false;
+  return ICE_OK;
+}
+
+ice_ingest_totals ice_ingest_get_totals(const ice_ingest *ingest) {
+  ice_ingest_totals totals = ingest->totals;
+  totals.open = ingest->open_counts;
+  if (ingest->deciding) {
+    ice_counts_add(&totals.open, &ingest->epoch.counts);
+  }
+  for (uint32_t i = 0; i < ingest->options.table_count; i++) {
+    ice_table_writer_totals files = ice_table_writer_get_totals(ingest->writers[i]);
+    totals.files += files.files;
+    totals.bytes += files.bytes;
+  }
+  return totals;
+}

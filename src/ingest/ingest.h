@@ -1,0 +1,82 @@
+/// Exactly-once writing of a sink's tables: open an epoch, add what was decoded, close it, have it committed, go on.
+/// A state machine with no thread, no waiting and no global of its own.
+#ifndef ICE_INGEST_INGEST_H
+#define ICE_INGEST_INGEST_H
+
+#include "ingest/commit.h"
+#include "ingest/table_writer.h"
+#include "pipeline/pipeline.h"
+#include "source/source.h"
+
+typedef enum ice_start_policy { ICE_START_EARLIEST, ICE_START_LATEST } ice_start_policy;
+
+typedef struct ice_ingest_options {
+  ice_catalog *catalog;
+  const ice_port *port;
+  const ice_observer *observer;
+  ice_budget *budget;
+  ice_str sink;
+  /// The data tables in the order of the pipeline's indexes, then the dead-letter table.
+  const ice_table_ident *tables;
+  uint32_t table_count;
+  /// Index of the lead in `tables`.
+  uint32_t lead;
+  ice_start_policy start;
+  ice_rollback_policy on_rollback;
+  ice_write_options write;
+  const char *spill_directory;
+} ice_ingest_options;
+
+typedef struct ice_ingest ice_ingest;
+
+/// Load the tables and prepare their writers.
+///
+/// Ownership: `*out` is the caller's to destroy; everything in the options is borrowed while it lives.
+/// Errors: NOT_FOUND ("Table does not exist: …"), and what the catalog gives. Threads: one at a time.
+ICE_MUST_CHECK ice_status ice_ingest_open(const ice_ingest_options *options, ice_ingest **out, ice_error *err);
+/// Drops the open epoch. Accepts NULL.
+void ice_ingest_destroy(ice_ingest *ingest);
+
+/// Schema of table `index` as loaded; lives as long as the ingest.
+const ice_schema *ice_ingest_schema(const ice_ingest *ingest, uint32_t index);
+
+/// Find the sink's position, or commit its first one, finish what is pending, and seek every partition of the source.
+///
+/// Errors: INVALID_STATE with ICE_ERROR_POLICY where the source or a table is not where the position says.
+ICE_MUST_CHECK ice_status ice_ingest_start(ice_ingest *ingest, ice_source *source, ice_error *err);
+
+/// Write what a chunk became into the open epoch. `ranges` are the chunk's, in the order in which the source gave them.
+///
+/// Errors: those of the writers, INTERNAL (a range that does not go on where the last one ended). The epoch is to be
+///   dropped then (ice_ingest_drop) and the source sought anew (ice_ingest_start).
+ICE_MUST_CHECK ice_status ice_ingest_add(ice_ingest *ingest, const ice_source *source, const ice_chunk_range *ranges,
+                                         size_t range_count, const ice_pipeline_output *output, ice_error *err);
+
+/// True when the open epoch has consumed anything.
+bool ice_ingest_dirty(const ice_ingest *ingest);
+
+/// True while a closed epoch waits for its decision.
+bool ice_ingest_deciding(const ice_ingest *ingest);
+
+/// Close the open epoch: files durable, manifests written. INVALID_STATE while another one waits for its decision.
+ICE_MUST_CHECK ice_status ice_ingest_close(ice_ingest *ingest, const ice_source *source, ice_error *err);
+
+/// One attempt to commit the closed epoch. After DONE and FENCED it is gone; after FENCED call ice_ingest_start.
+ICE_MUST_CHECK ice_status ice_ingest_attempt(ice_ingest *ingest, ice_attempt *outcome, ice_error *err);
+
+/// Forget the open and the closed epoch. Files are deleted where no attempt may have been applied.
+void ice_ingest_drop(ice_ingest *ingest);
+
+/// What an ingest has done so far.
+typedef struct ice_ingest_totals {
+  ice_counts committed;  ///< by this process
+  ice_counts open;       ///< not yet committed
+  int64_t dead_letters_by_type[ICE_ERROR_TYPE_COUNT];
+  int64_t epochs;  ///< committed by this process
+  uint64_t files;
+  uint64_t bytes;
+} ice_ingest_totals;
+
+ice_ingest_totals ice_ingest_get_totals(const ice_ingest *ingest);
+
+#endif

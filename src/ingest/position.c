@@ -1,0 +1,223 @@
+#include "ingest/position.h"
+
+#include "iceberg/iceberg_json.h"
+
+void ice_counts_add(ice_counts *counts, const ice_counts *more) {
+  counts->records += more->records;
+  counts->gaps += more->gaps;
+  counts->elements += more->elements;
+  counts->rows += more->rows;
+  counts->dead_letters += more->dead_letters;
+  counts->filtered += more->filtered;
+}
+
+void ice_position_init(ice_position *position) {
+  *position = (ice_position){0};
+  ice_arena_init(&position->arena, ICE_POSITION_BYTES_MAX);
+}
+
+void ice_position_deinit(ice_position *position) {
+  ice_arena_deinit(&position->arena);
+  ice_position_init(position);
+}
+
+ice_position_entry *ice_position_find(const ice_position *position, ice_str topic, int32_t partition) {
+  for (uint32_t i = 0; i < position->entry_count; i++) {
+    if (position->entries[i].partition == partition && ice_str_equal(position->entries[i].topic, topic)) {
+      return &position->entries[i];
+    }
+  }
+  return NULL;
+}
+
+static ice_status grow(ice_position *position, ice_error *err) {
+  if (position->entry_count < position->entry_capacity) {
+    return ICE_OK;
+  }
+  if (position->entry_count >= ICE_POSITION_PARTITIONS_MAX) {
+    return ice_error_set(err, ICE_LIMIT, "more than %d partitions in a position", (int)ICE_POSITION_PARTITIONS_MAX);
+  }
+  uint32_t capacity = position->entry_capacity == 0 ? 16 : position->entry_capacity * 2;
+  ice_position_entry *entries = ice_arena_alloc_array(&position->arena, capacity, sizeof *entries, err);
+  if (!entries) {
+    return err ? err->status : ICE_NO_MEMORY;
+  }
+  if (position->entry_count > 0) {
+    memcpy(entries, position->entries, position->entry_count * sizeof *entries);
+  }
+  position->entries = entries;
+  position->entry_capacity = capacity;
+  return ICE_OK;
+}
+
+ice_status ice_position_set(ice_position *position, ice_str topic, int32_t partition, int64_t start, int64_t offset,
+                            ice_error *err) {
+  ice_position_entry *known = ice_position_find(position, topic, partition);
+  if (known) {
+    known->offset = offset;
+    return ICE_OK;
+  }
+  ice_status status = ICE_OK;
+  ice_position_entry entry = {.partition = partition, .start = start, .offset = offset};
+  ICE_TRY(grow(position, err));
+  ICE_TRY(ice_arena_copy_str(&position->arena, topic, &entry.topic, err));
+  position->entries[position->entry_count++] = entry;
+done:
+  return status;
+}
+
+static ice_status parse_counts(const json_t *object, ice_counts *out, ice_error *err) {
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_json_get_i64(object, "records", &out->records, err));
+  ICE_TRY(ice_json_get_i64(object, "gaps", &out->gaps, err));
+  ICE_TRY(ice_json_get_i64(object, "elements", &out->elements, err));
+  ICE_TRY(ice_json_get_i64(object, "rows", &out->rows, err));
+  ICE_TRY(ice_json_get_i64(object, "dead-letters", &out->dead_letters, err));
+  ICE_TRY(ice_json_get_i64(object, "filtered", &out->filtered, err));
+done:
+  return status;
+}
+
+static bool parse_partition(const char *key, int32_t *out) {
+  int64_t value = 0;
+  size_t size = strlen(key);
+  for (size_t i = 0; i < size; i++) {
+    if (key[i] < '0' || key[i] > '9' || value > INT32_MAX) {
+      return false;
+    }
+    value = value * 10 + (key[i] - '0');
+  }
+  *out = (int32_t)value;
+  return size > 0 && value <= INT32_MAX;
+}
+
+// Reads {"topic": {"0": offset, …}, …}; the first call makes the entries, the second sets their offsets.
+static ice_status parse_offsets(json_t *topics, bool is_start, ice_position *out, ice_error *err) {
+  const char *topic;
+  json_t *partitions;
+  json_object_foreach(topics, topic, partitions) {
+    const char *key;
+    json_t *value;
+    if (!json_is_object(partitions)) {
+      return ice_error_set(err, ICE_CORRUPT, "offsets of topic %s are no object", topic);
+    }
+    json_object_foreach(partitions, key, value) {
+      int32_t partition;
+      if (!parse_partition(key, &partition) || !json_is_integer(value) || json_integer_value(value) < 0) {
+        return ice_error_set(err, ICE_CORRUPT, "offset of %s, partition \"%s\", is wrong", topic, key);
+      }
+      int64_t offset = json_integer_value(value);
+      ice_position_entry *known = is_start ? NULL : ice_position_find(out, ice_str_of(topic), partition);
+      if (!is_start && (!known || offset < known->start)) {
+        return ice_error_set(err, ICE_CORRUPT, "offset %lld of %s, partition %s, does not fit its start",
+                             (long long)offset, topic, key);
+      }
+      if (known) {
+        known->offset = offset;
+        continue;
+      }
+      ice_status status = ice_position_set(out, ice_str_of(topic), partition, offset, offset, err);
+      if (status != ICE_OK) {
+        return status;
+      }
+    }
+  }
+  return ICE_OK;
+}
+
+ice_status ice_position_parse(ice_str text, ice_position *out, ice_error *err) {
+  ice_position_init(out);
+  json_t *root = NULL;
+  json_t *object;
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_json_text_parse(text, &root, err));
+  ICE_TRY(ice_json_get_i64(root, "epoch", &out->epoch, err));
+  ICE_TRY(ice_json_get_i64(root, "snapshot-id", &out->snapshot_id, err));
+  ICE_TRY(ice_json_get_i64(root, "sequence-number", &out->sequence_number, err));
+  ICE_TRY(ice_json_get_object(root, "start", &object, err));
+  ICE_TRY(parse_offsets(object, true, out, err));
+  ICE_TRY(ice_json_get_object(root, "offsets", &object, err));
+  ICE_TRY(parse_offsets(object, false, out, err));
+  ICE_TRY(ice_json_get_object(root, "totals", &object, err));
+  ICE_TRY(parse_counts(object, &out->totals, err));
+done:
+  json_decref(root);
+  if (status != ICE_OK) {
+    ice_position_deinit(out);
+  }
+  return status;
+}
+
+// Topics in order of first mention, each once.
+static ice_status format_offsets(const ice_position *position, bool start, json_t *out, ice_error *err) {
+  for (uint32_t i = 0; i < position->entry_count; i++) {
+    const ice_position_entry *entry = &position->entries[i];
+    json_t *topic = json_object_getn(out, entry->topic.data, entry->topic.size);
+    ice_status status = ICE_OK;
+    if (!topic) {
+      topic = json_object();
+      if (!topic || json_object_setn_new(out, entry->topic.data, entry->topic.size, topic) != 0) {
+        return ice_error_set(err, ICE_NO_MEMORY, "out of memory for a position");
+      }
+    }
+    ice_bytes key;
+    ice_bytes_init(&key, 64);
+    status = ice_bytes_append_format(&key, err, "%d", entry->partition);
+    const char *name = status == ICE_OK ? ice_bytes_c_str(&key, err) : NULL;
+    if (name) {
+      status = ice_json_put(topic, name, json_integer(start ? entry->start : entry->offset), err);
+    }
+    ice_bytes_deinit(&key);
+    if (!name || status != ICE_OK) {
+      return status != ICE_OK ? status : ICE_NO_MEMORY;
+    }
+  }
+  return ICE_OK;
+}
+
+static ice_status format_counts(const ice_counts *counts, json_t *out, ice_error *err) {
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_json_put(out, "records", json_integer(counts->records), err));
+  ICE_TRY(ice_json_put(out, "gaps", json_integer(counts->gaps), err));
+  ICE_TRY(ice_json_put(out, "elements", json_integer(counts->elements), err));
+  ICE_TRY(ice_json_put(out, "rows", json_integer(counts->rows), err));
+  ICE_TRY(ice_json_put(out, "dead-letters", json_integer(counts->dead_letters), err));
+  ICE_TRY(ice_json_put(out, "filtered", json_integer(counts->filtered), err));
+done:
+  return status;
+}
+
+ice_status ice_position_format(const ice_position *position, ice_bytes *out, ice_error *err) {
+  ice_status status = ICE_OK;
+  json_t *root = json_object();
+  json_t *starts = json_object();
+  json_t *offsets = json_object();
+  json_t *totals = json_object();
+  if (!root || !starts || !offsets || !totals) {
+    ICE_FAIL(ICE_NO_MEMORY, "out of memory for a position");
+  }
+  ICE_TRY(ice_json_put(root, "epoch", json_integer(position->epoch), err));
+  ICE_TRY(ice_json_put(root, "snapshot-id", json_integer(position->snapshot_id), err));
+  ICE_TRY(ice_json_put(root, "sequence-number", json_integer(position->sequence_number), err));
+  ICE_TRY(format_offsets(position, true, starts, err));
+  ICE_TRY(format_offsets(position, false, offsets, err));
+  ICE_TRY(format_counts(&position->totals, totals, err));
+  ICE_TRY(ice_json_put(root, "start", json_incref(starts), err));
+  ICE_TRY(ice_json_put(root, "offsets", json_incref(offsets), err));
+  ICE_TRY(ice_json_put(root, "totals", json_incref(totals), err));
+  ICE_TRY(ice_json_text_append(root, out, err));
+done:
+  json_decref(totals);
+  json_decref(offsets);
+  json_decref(starts);
+  json_decref(root);
+  return status;
+}
+
+ice_status ice_sink_property(ice_str prefix, ice_str sink, ice_bytes *out, ice_error *err) {
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_bytes_append_str(out, prefix, err));
+  ICE_TRY(ice_bytes_append_str(out, sink, err));
+done:
+  return status;
+}

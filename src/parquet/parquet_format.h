@@ -1,0 +1,117 @@
+/// Numbers of the format, as parquet.thrift gives them.
+#ifndef ICE_PARQUET_FORMAT_H
+#define ICE_PARQUET_FORMAT_H
+
+#include <stdint.h>
+
+typedef enum ice_parquet_physical {
+  ICE_PARQUET_BOOLEAN = 0,
+  ICE_PARQUET_INT32 = 1,
+  ICE_PARQUET_INT64 = 2,
+  ICE_PARQUET_INT96 = 3,
+  ICE_PARQUET_FLOAT = 4,
+  ICE_PARQUET_DOUBLE = 5,
+  ICE_PARQUET_BYTE_ARRAY = 6,
+  ICE_PARQUET_FIXED_LEN_BYTE_ARRAY = 7
+} ice_parquet_physical;
+
+typedef enum ice_parquet_repetition {
+  ICE_PARQUET_REQUIRED = 0,
+  ICE_PARQUET_OPTIONAL = 1,
+  ICE_PARQUET_REPEATED = 2
+} ice_parquet_repetition;
+
+typedef enum ice_parquet_converted {
+  ICE_PARQUET_CONVERTED_NONE = -1,
+  ICE_PARQUET_UTF8 = 0,
+  ICE_PARQUET_CONVERTED_MAP = 1,
+  ICE_PARQUET_MAP_KEY_VALUE = 2,
+  ICE_PARQUET_CONVERTED_LIST = 3,
+  ICE_PARQUET_ENUM = 4,
+  ICE_PARQUET_CONVERTED_DECIMAL = 5,
+  ICE_PARQUET_CONVERTED_DATE = 6,
+  ICE_PARQUET_TIME_MILLIS = 7,
+  ICE_PARQUET_TIME_MICROS = 8,
+  ICE_PARQUET_TIMESTAMP_MILLIS = 9,
+  ICE_PARQUET_TIMESTAMP_MICROS = 10,
+  ICE_PARQUET_UINT_8 = 11,
+  ICE_PARQUET_UINT_16 = 12,
+  ICE_PARQUET_UINT_32 = 13,
+  ICE_PARQUET_UINT_64 = 14,
+  ICE_PARQUET_INT_8 = 15,
+  ICE_PARQUET_INT_16 = 16,
+  ICE_PARQUET_INT_32 = 17,
+  ICE_PARQUET_INT_64 = 18,
+  ICE_PARQUET_JSON = 19,
+  ICE_PARQUET_BSON = 20,
+  ICE_PARQUET_INTERVAL = 21
+} ice_parquet_converted;
+
+/// Field ids of the union LogicalType.
+typedef enum ice_parquet_logical {
+  ICE_PARQUET_LOGICAL_NONE = 0,
+  ICE_PARQUET_LOGICAL_STRING = 1,
+  ICE_PARQUET_LOGICAL_MAP = 2,
+  ICE_PARQUET_LOGICAL_LIST = 3,
+  ICE_PARQUET_LOGICAL_ENUM = 4,
+  ICE_PARQUET_LOGICAL_DECIMAL = 5,
+  ICE_PARQUET_LOGICAL_DATE = 6,
+  ICE_PARQUET_LOGICAL_TIME = 7,
+  ICE_PARQUET_LOGICAL_TIMESTAMP = 8,
+  ICE_PARQUET_LOGICAL_INTEGER = 10,
+  ICE_PARQUET_LOGICAL_UNKNOWN = 11,
+  ICE_PARQUET_LOGICAL_JSON = 12,
+  ICE_PARQUET_LOGICAL_BSON = 13,
+  ICE_PARQUET_LOGICAL_UUID = 14,
+  ICE_PARQUET_LOGICAL_FLOAT16 = 15
+} ice_parquet_logical;
+
+/// Field ids of the union TimeUnit.
+typedef enum ice_parquet_unit {
+  ICE_PARQUET_UNIT_NONE = 0,
+  ICE_PARQUET_MILLIS = 1,
+  ICE_PARQUET_MICROS = 2,
+  ICE_PARQUET_NANOS = 3
+} ice_parquet_unit;
+
+typedef enum ice_parquet_encoding {
+  ICE_PARQUET_PLAIN = 0,
+  ICE_PARQUET_PLAIN_DICTIONARY = 2,
+  ICE_PARQUET_RLE = 3,
+  ICE_PARQUET_BIT_PACKED = 4,
+  ICE_PARQUET_DELTA_BINARY_PACKED = 5,
+  ICE_PARQUET_DELTA_LENGTH_BYTE_ARRAY = 6,
+  ICE_PARQUET_DELTA_BYTE_ARRAY = 7,
+  ICE_PARQUET_RLE_DICTIONARY = 8,
+  ICE_PARQUET_BYTE_STREAM_SPLIT = 9
+} ice_parquet_encoding;
+
+typedef enum ice_parquet_compression {
+  ICE_PARQUET_UNCOMPRESSED = 0,
+  ICE_PARQUET_SNAPPY = 1,
+  ICE_PARQUET_GZIP = 2,
+  ICE_PARQUET_LZO = 3,
+  ICE_PARQUET_BROTLI = 4,
+  ICE_PARQUET_LZ4 = 5,
+  ICE_PARQUET_ZSTD = 6,
+  ICE_PARQUET_LZ4_RAW = 7
+} ice_parquet_compression;
+
+typedef enum ice_parquet_page_type {
+  ICE_PARQUET_DATA_PAGE = 0,
+  ICE_PARQUET_INDEX_PAGE = 1,
+  ICE_PARQUET_DICTIONARY_PAGE = 2,
+  ICE_PARQUET_DATA_PAGE_V2 = 3
+} ice_parquet_page_type;
+
+typedef enum ice_parquet_boundary_order {
+  ICE_PARQUET_UNORDERED = 0,
+  ICE_PARQUET_ASCENDING = 1,
+  ICE_PARQUET_DESCENDING = 2
+} ice_parquet_boundary_order;
+
+/// "PAR1", at both ends of a file.
+#define ICE_PARQUET_MAGIC "PAR1"
+enum { ICE_PARQUET_MAGIC_SIZE = 4 };
+
+#endif

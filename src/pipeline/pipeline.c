@@ -1,0 +1,288 @@
+#include "pipeline/pipeline.h"
+
+#include "base/map.h"
+#include "base/utf8.h"
+#include "pipeline/pipeline_block.h"
+#include "pipeline/pipeline_dead_letter.h"
+#include "pipeline/pipeline_mapping.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SCHEMAS_MAX = 10000, WIRE_HEADER = 5 };
+
+/// What is known of a schema id.
+typedef struct schema_slot {
+  ice_mapping *mapping;  ///< NULL: the registry answered that it does not know the id
+  char cause[300];       ///< why not
+  uint64_t asked;        ///< in which prepare the registry was last asked
+} schema_slot;
+
+struct ice_pipeline {
+  ice_pipeline_options options;
+  ice_map slots;  ///< schema id as 4 bytes → schema_slot
+  uint64_t prepare_count;
+  uint32_t last_id;
+  schema_slot *last;
+  ice_block *block;
+};
+
+const char *ice_error_type_name(ice_error_type type) {
+  static const char *const names[] = {"deserialization_error", "schema_error", "transformation_error",
+                                      "validation_error"};
+  return (size_t)type < ICE_COUNT_OF(names) ? names[type] : "unknown_error";
+}
+
+static void destroy_slot(schema_slot *slot) {
+  if (slot) {
+    ice_mapping_destroy(slot->mapping);
+    free(slot);
+  }
+}
+
+void ice_pipeline_destroy(ice_pipeline *pipeline) {
+  if (!pipeline) {
+    return;
+  }
+  for (size_t i = 0; i < pipeline->slots.count; i++) {
+    destroy_slot(pipeline->slots.entries[i].value);
+  }
+  ice_map_deinit(&pipeline->slots);
+  ice_block_destroy(pipeline->block);
+  free(pipeline);
+}
+
+static ice_status add_slot(ice_pipeline *pipeline, ice_str key, schema_slot **out, ice_error *err) {
+  schema_slot *slot = calloc(1, sizeof *slot);
+  if (!slot) {
+    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for a schema");
+  }
+  ice_status status = ice_map_put(&pipeline->slots, key, slot, err);
+  if (status != ICE_OK) {
+    free(slot);
+    slot = NULL;
+  }
+  *out = slot;
+  return status;
+}
+
+static ice_status ask_registry(ice_pipeline *pipeline, uint32_t id, schema_slot *slot, ice_error *err) {
+  ice_bytes text;
+  ice_bytes_init(&text, ICE_REGISTRY_SCHEMA_MAX);
+  ice_error cause = {0};
+  ice_status status = ice_schema_registry_find(pipeline->options.registry, id, &text, &cause);
+  slot->asked = pipeline->prepare_count;
+  if (status == ICE_NOT_FOUND) {
+    snprintf(slot->cause, sizeof slot->cause, "schema id %u is unknown to the schema registry", id);
+    status = ICE_OK;
+  } else if (status == ICE_OK) {
+    status = ice_mapping_create(id, ice_bytes_str(&text), pipeline->options.spec, &slot->mapping, err);
+  } else if (err) {
+    *err = cause;
+    ice_error_prepend(err, "schema id %u", id);
+  }
+  ice_bytes_deinit(&text);
+  return status;
+}
+
+// The slot of a schema id; an id that was unknown is asked for again once per chunk, because it may be registered late.
+static ice_status find_slot(ice_pipeline *pipeline, uint32_t id, schema_slot **out, ice_error *err) {
+  if (pipeline->last && pipeline->last_id == id && pipeline->last->mapping) {
+    *out = pipeline->last;
+    return ICE_OK;
+  }
+  char key_bytes[4];
+  ice_store_u32be(key_bytes, id);
+  ice_str key = ice_str_make(key_bytes, sizeof key_bytes);
+  schema_slot *slot = ice_map_get(&pipeline->slots, key);
+  ice_status status = ICE_OK;
+  if (!slot) {
+    ICE_TRY(add_slot(pipeline, key, &slot, err));
+  }
+  if (!slot->mapping && slot->asked != pipeline->prepare_count) {
+    ICE_TRY(ask_registry(pipeline, id, slot, err));
+  }
+  pipeline->last = slot;
+  pipeline->last_id = id;
+  *out = slot;
+done:
+  return status;
+}
+
+static bool wire_schema_id(ice_str value, uint32_t *id) {
+  if (value.size < WIRE_HEADER || value.data[0] != 0) {
+    return false;
+  }
+  *id = ice_load_u32be(value.data + 1);
+  return true;
+}
+
+ice_status ice_pipeline_prepare(ice_pipeline *pipeline, const ice_chunk *chunk, ice_error *err) {
+  pipeline->prepare_count++;
+  if (pipeline->options.format == ICE_PAYLOAD_AVRO) {
+    return ICE_OK;
+  }
+  for (size_t i = 0; i < chunk->record_count; i++) {
+    uint32_t id;
+    schema_slot *slot;
+    if (chunk->records[i].value_size >= 0 && wire_schema_id(ice_record_value(chunk, &chunk->records[i]), &id)) {
+      ice_status status = find_slot(pipeline, id, &slot, err);
+      if (status != ICE_OK) {
+        return status;
+      }
+    }
+  }
+  return ICE_OK;
+}
+
+// The mapping of a record and where its datum begins, or why it has none.
+static ice_status find_mapping(ice_pipeline *pipeline, ice_str value, ice_mapping **out, size_t *datum_at,
+                               const char **cause, ice_error *err) {
+  uint32_t id = 0;
+  *out = NULL;
+  *datum_at = 0;
+  if (pipeline->options.format == ICE_PAYLOAD_REGISTRY_AVRO) {
+    if (!wire_schema_id(value, &id)) {
+      *cause = value.size < WIRE_HEADER ? "the value is shorter than the registry's wire format header of 5 bytes"
+                                        : "the first byte is not the registry's magic byte 0";
+      return ICE_OK;
+    }
+    *datum_at = WIRE_HEADER;
+  }
+  schema_slot *slot;
+  ice_status status = find_slot(pipeline, id, &slot, err);
+  if (status == ICE_OK) {
+    *out = slot->mapping;
+    *cause = slot->cause;
+  }
+  return status;
+}
+
+static ice_status process_record(ice_pipeline *pipeline, uint32_t index, ice_error *err) {
+  ice_block *block = pipeline->block;
+  const ice_record *record = &block->chunk->records[index];
+  ice_mapping *mapping;
+  size_t datum_at;
+  const char *cause = NULL;
+  block->output->counts.records++;
+  if (record->value_size < 0) {
+    return ice_block_add_tombstone(block, index, err);
+  }
+  ice_str value = ice_record_value(block->chunk, record);
+  ice_status status = find_mapping(pipeline, value, &mapping, &datum_at, &cause, err);
+  if (status != ICE_OK) {
+    return status;
+  }
+  if (!mapping) {
+    return ice_block_add_bad_message(block, index, ICE_DESERIALIZATION_ERROR, cause, err);
+  }
+  if (mapping->schema_error[0] != '\0') {
+    return ice_block_add_bad_message(block, index, ICE_SCHEMA_ERROR, mapping->schema_error, err);
+  }
+  return ice_block_add_message(block, mapping, index, ice_str_make(value.data + datum_at, value.size - datum_at), err);
+}
+
+ice_status ice_pipeline_process(ice_pipeline *pipeline, const ice_chunk *chunk,
+                                const ice_source_partition *partitions, ice_pipeline_output *output, ice_error *err) {
+  const ice_port *port = pipeline->options.port;
+  ice_status status = ICE_OK;
+  ice_block_begin(pipeline->block, chunk, partitions, output, port->clock.now_us(port->clock.context));
+  for (size_t i = 0; i < chunk->record_count; i++) {
+    ICE_TRY(process_record(pipeline, (uint32_t)i, err));
+  }
+  for (size_t i = 0; i < pipeline->slots.count; i++) {
+    schema_slot *slot = pipeline->slots.entries[i].value;
+    if (slot->mapping && slot->mapping->schema_error[0] == '\0') {
+      ICE_TRY(ice_block_flush(pipeline->block, slot->mapping, err));
+    }
+  }
+done:
+  return status;
+}
+
+ice_status ice_pipeline_create(const ice_pipeline_options *options, ice_pipeline **out, ice_error *err) {
+  *out = NULL;
+  ice_status status = ICE_OK;
+  ice_pipeline *pipeline = calloc(1, sizeof *pipeline);
+  if (!pipeline) {
+    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for a pipeline");
+  }
+  pipeline->options = *options;
+  ice_map_init(&pipeline->slots, SCHEMAS_MAX);
+  ICE_TRY(ice_block_create(&pipeline->options, &pipeline->block, err));
+  if (options->format == ICE_PAYLOAD_AVRO) {
+    char key_bytes[4] = {0};
+    schema_slot *slot;
+    ICE_TRY(add_slot(pipeline, ice_str_make(key_bytes, sizeof key_bytes), &slot, err));
+    ICE_TRY(ice_mapping_create(0, options->schema_text, options->spec, &slot->mapping, err));
+    if (slot->mapping->schema_error[0] != '\0') {
+      ICE_FAIL(ICE_INVALID_ARGUMENT, "source.decode.schema: %s", slot->mapping->schema_error);
+    }
+  }
+  *out = pipeline;
+  pipeline = NULL;
+done:
+  ice_pipeline_destroy(pipeline);
+  return status;
+}
+
+ice_status ice_pipeline_output_init(const ice_pipeline *pipeline, ice_pipeline_output *out, ice_error *err) {
+  *out = (ice_pipeline_output){0};
+  const ice_pipeline_options *options = &pipeline->options;
+  ice_status status = ICE_OK;
+  out->tables = calloc(options->table_count, sizeof *out->tables);
+  if (!out->tables) {
+    ICE_FAIL(ICE_NO_MEMORY, "out of memory for %u batches", options->table_count);
+  }
+  for (uint32_t i = 0; i < options->table_count; i++) {
+    ICE_TRY(ice_batch_init(&out->tables[i], options->table_schemas[i], err));
+    out->table_count = i + 1;
+  }
+  ICE_TRY(ice_batch_init(&out->dead_letters, options->dead_letter_schema, err));
+done:
+  if (status != ICE_OK) {
+    ice_pipeline_output_deinit(out);
+  }
+  return status;
+}
+
+void ice_pipeline_output_deinit(ice_pipeline_output *output) {
+  for (uint32_t i = 0; i < output->table_count; i++) {
+    ice_batch_deinit(&output->tables[i]);
+  }
+  free(output->tables);
+  ice_batch_deinit(&output->dead_letters);
+  *output = (ice_pipeline_output){0};
+}
+
+void ice_pipeline_output_clear(ice_pipeline_output *output) {
+  for (uint32_t i = 0; i < output->table_count; i++) {
+    ice_batch_clear(&output->tables[i]);
+  }
+  ice_batch_clear(&output->dead_letters);
+  output->counts = (ice_pipeline_counts){0};
+}
+
+int64_t ice_pipeline_output_rows(const ice_pipeline_output *output) {
+  int64_t rows = output->dead_letters.row_count;
+  for (uint32_t i = 0; i < output->table_count; i++) {
+    rows += output->tables[i].row_count;
+  }
+  return rows;
+}
+
+size_t ice_pipeline_output_memory(const ice_pipeline_output *output) {
+  size_t total = ice_batch_memory(&output->dead_letters);
+  for (uint32_t i = 0; i < output->table_count; i++) {
+    total += ice_batch_memory(&output->tables[i]);
+  }
+  return total;
+}
+
+size_t ice_pipeline_memory(const ice_pipeline *pipeline) {
+  size_t total = ice_block_memory(pipeline->block);
+  for (size_t i = 0; i < pipeline->slots.count; i++) {
+    const schema_slot *slot = pipeline->slots.entries[i].value;
+    total += slot->mapping ? ice_mapping_memory(slot->mapping) : 0;
+  }
+  return total;
+}

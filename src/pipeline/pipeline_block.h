@@ -1,0 +1,59 @@
+/// A block of decoded messages on its way through conversion, filters, rules and routes into the output batches.
+#ifndef ICE_PIPELINE_PIPELINE_BLOCK_H
+#define ICE_PIPELINE_PIPELINE_BLOCK_H
+
+#include "pipeline/pipeline.h"
+#include "pipeline/pipeline_dead_letter.h"
+#include "pipeline/pipeline_mapping.h"
+
+typedef struct ice_block {
+  const ice_pipeline_options *options;
+  const ice_pipeline_spec *spec;
+  ice_dead_letter_writer *dead_letter_writer;
+  /// Per data table, per column of the table: the spec's column, or -1 for null.
+  int32_t **table_columns;
+  // Set by begin.
+  const ice_chunk *chunk;
+  const ice_source_partition *partitions;
+  ice_pipeline_output *output;
+  int64_t now_us;
+  // Scratch of one flush.
+  ice_view *views;      ///< per spec column
+  ice_view *own_views;  ///< per own dead-letter column
+  ice_fault *faults;    ///< per row
+  uint32_t *rows;       ///< rows that go to the table at hand
+  uint32_t *mapped;     ///< the same through a view's map
+  uint8_t *row_tables;  ///< per row, with routes
+  size_t row_capacity;
+  ice_bytes text;
+  ice_bytes payload;
+} ice_block;
+
+/// Bind the spec to the tables. Ownership: `*out` is the caller's; the options are borrowed. Errors as
+/// ice_pipeline_create.
+ICE_MUST_CHECK ice_status ice_block_create(const ice_pipeline_options *options, ice_block **out, ice_error *err);
+/// Accepts NULL.
+void ice_block_destroy(ice_block *block);
+
+/// Start on a chunk; everything is borrowed until the last flush. `now_us` is the batch's one reading of the clock.
+void ice_block_begin(ice_block *block, const ice_chunk *chunk, const ice_source_partition *partitions,
+                     ice_pipeline_output *output, int64_t now_us);
+
+/// Decode the datum of record `index` into the mapping's block, and flush the block when it is full. Damage of the datum
+/// makes one dead letter of the whole message.
+ICE_MUST_CHECK ice_status ice_block_add_message(ice_block *block, ice_mapping *mapping, uint32_t index, ice_str datum,
+                                                ice_error *err);
+
+/// A message that is bad as a whole.
+ICE_MUST_CHECK ice_status ice_block_add_bad_message(ice_block *block, uint32_t index, ice_error_type type,
+                                                    const char *cause, ice_error *err);
+
+/// A record without a value: by configuration a dead letter or filtered.
+ICE_MUST_CHECK ice_status ice_block_add_tombstone(ice_block *block, uint32_t index, ice_error *err);
+
+/// Turn the mapping's decoded messages into rows and dead letters.
+ICE_MUST_CHECK ice_status ice_block_flush(ice_block *block, ice_mapping *mapping, ice_error *err);
+
+size_t ice_block_memory(const ice_block *block);
+
+#endif
