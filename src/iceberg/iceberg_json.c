@@ -38,14 +38,18 @@ typedef struct dump_target {
 
 static int dump_chunk(const char *data, size_t size, void *context) {
   dump_target *target = context;
-  target->status = ice_bytes_append(target->out, data, size, target->err);
+  // Jansson goes on after a key that could not be written; the first failure stays.
+  if (target->status == ICE_OK) {
+    target->status = ice_bytes_append(target->out, data, size, target->err);
+  }
   return target->status == ICE_OK ? 0 : -1;
 }
 
 ice_status ice_json_text_append(const json_t *value, ice_bytes *out, ice_error *err) {
   dump_target target = {.out = out, .err = err};
   size_t size = out->size;
-  if (json_dump_callback(value, dump_chunk, &target, JSON_COMPACT | JSON_ENCODE_ANY) == 0) {
+  int result = json_dump_callback(value, dump_chunk, &target, JSON_COMPACT | JSON_ENCODE_ANY);
+  if (result == 0 && target.status == ICE_OK) {
     return ICE_OK;
   }
   out->size = size;

@@ -29,6 +29,27 @@ done:
   return status;
 }
 
+// The append keeps pointers to the summary until it is sent, so the build owns a copy.
+static ice_status copy_summary(const ice_build_options *options, ice_build *build, ice_append_options *append,
+                               ice_error *err) {
+  ice_property *summary = ice_arena_alloc_array(&build->arena, options->summary_count, sizeof *summary, err);
+  if (!summary) {
+    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for the summary of a snapshot");
+  }
+  for (uint32_t i = 0; i < options->summary_count; i++) {
+    ice_status status = ice_arena_copy_str(&build->arena, options->summary[i].key, &summary[i].key, err);
+    if (status == ICE_OK) {
+      status = ice_arena_copy_str(&build->arena, options->summary[i].value, &summary[i].value, err);
+    }
+    if (status != ICE_OK) {
+      return status;
+    }
+  }
+  append->summary = summary;
+  append->summary_count = options->summary_count;
+  return ICE_OK;
+}
+
 static ice_status list_location(const ice_build_options *options, ice_bytes *out, ice_error *err) {
   ice_status status = ICE_OK;
   ICE_TRY(ice_bytes_append_str(out, options->table->metadata->location, err));
@@ -50,12 +71,11 @@ ice_status ice_build_append(const ice_committer *committer, const ice_build_opti
                                .snapshot_id = options->snapshot_id,
                                .timestamp_ms = port->clock.now_us(port->clock.context) / 1000,
                                .added = options->manifest,
-                               .added_count = options->manifest ? 1 : 0,
-                               .summary = options->summary,
-                               .summary_count = options->summary_count};
+                               .added_count = options->manifest ? 1 : 0};
   ice_status status = ICE_OK;
   ICE_TRY(read_manifest_list(committer, options->table, &out->arena, &existing, &append.existing_count, err));
   append.existing = existing;
+  ICE_TRY(copy_summary(options, out, &append, err));
   ICE_TRY(list_location(options, &location, err));
   append.manifest_list_location = ice_bytes_str(&location);
   ICE_TRY(port->random.fill(port->random.context, append.sync, sizeof append.sync, err));

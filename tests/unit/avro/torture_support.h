@@ -1,10 +1,9 @@
 /// Torture: run a scenario again and again, each time with another allocation failing. The linker wraps malloc, calloc
-/// and realloc of the code under test; jansson is told to use the same.
+/// and realloc of the code under test. Jansson is left alone: its lexer asserts where its own buffer cannot grow.
 #ifndef ICE_TORTURE_SUPPORT_H
 #define ICE_TORTURE_SUPPORT_H
 
 #include <icesink/error.h>
-#include <jansson.h>
 #include <stdlib.h>
 
 void *__real_malloc(size_t size);
@@ -23,9 +22,8 @@ void *__wrap_malloc(size_t size) { return torture_fails() ? NULL : __real_malloc
 void *__wrap_calloc(size_t count, size_t size) { return torture_fails() ? NULL : __real_calloc(count, size); }
 void *__wrap_realloc(void *memory, size_t size) { return torture_fails() ? NULL : __real_realloc(memory, size); }
 
-/// Fail allocation 0, 1, 2, … until the scenario needs no more. Each failure must be a clean NO_MEMORY, or be got over.
+/// Fail allocation 0, 1, 2, … until the scenario needs no more. Each failure must be a clean NO_MEMORY.
 static inline void torture(ice_status (*scenario)(ice_error *err)) {
-  json_set_alloc_funcs(__wrap_malloc, free);
   for (long n = 0;; n++) {
     ice_error err = {0};
     torture_left = n;
@@ -36,7 +34,7 @@ static inline void torture(ice_status (*scenario)(ice_error *err)) {
       assert_true(n > 10);
       break;
     }
-    if (status != ICE_NO_MEMORY && status != ICE_OK) {
+    if (status != ICE_NO_MEMORY) {
       fail_msg("allocation %ld failed: %s %s", n, ice_status_name(status), err.message);
     }
     assert_true(n < 100000);
