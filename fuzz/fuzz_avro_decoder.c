@@ -1,7 +1,7 @@
 // Data of a few schemas that have every operation of the decoder. The first byte chooses the schema.
+#include <stdlib.h>
 #include "avro/avro_decoder.h"
 #include "fuzz_replay.h"
-#include <stdlib.h>
 
 typedef struct fuzz_schema {
   const char *writer;
@@ -11,25 +11,31 @@ typedef struct fuzz_schema {
 
 static const fuzz_schema schemas[] = {
     {"{\"type\":\"record\",\"name\":\"P\",\"fields\":[{\"name\":\"id\",\"type\":\"string\"},{\"name\":\"samples\","
-     "\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"S\",\"fields\":[{\"name\":\"v\",\"type\":"
-     "\"double\"},{\"name\":\"b\",\"type\":[\"null\",\"string\"]},{\"name\":\"m\",\"type\":{\"type\":\"map\",\"values\":"
+     "\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"S\",\"fields\":[{\"name\":\"v\","
+     "\"type\":"
+     "\"double\"},{\"name\":\"b\",\"type\":[\"null\",\"string\"]},{\"name\":\"m\",\"type\":{\"type\":\"map\","
+     "\"values\":"
      "\"string\"}},{\"name\":\"ok\",\"type\":\"boolean\"}]}}}]}",
      NULL, NULL},
     {"{\"type\":\"record\",\"name\":\"L\",\"fields\":[{\"name\":\"next\",\"type\":[\"null\",\"L\"]},{\"name\":\"u\","
      "\"type\":[\"int\",\"string\",{\"type\":\"array\",\"items\":\"bytes\"}]},{\"name\":\"v\",\"type\":\"int\"}]}",
      NULL, "v"},
     {"{\"type\":\"record\",\"name\":\"T\",\"fields\":[{\"name\":\"t\",\"type\":{\"type\":\"long\",\"logicalType\":"
-     "\"timestamp-millis\"}},{\"name\":\"d\",\"type\":{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":38}},"
+     "\"timestamp-millis\"}},{\"name\":\"d\",\"type\":{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":"
+     "38}},"
      "{\"name\":\"x\",\"type\":{\"type\":\"fixed\",\"name\":\"F\",\"size\":3}},{\"name\":\"e\",\"type\":{\"type\":"
-     "\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}},{\"name\":\"p\",\"type\":{\"type\":\"array\",\"logicalType\":"
+     "\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}},{\"name\":\"p\",\"type\":{\"type\":\"array\","
+     "\"logicalType\":"
      "\"map\",\"items\":{\"type\":\"record\",\"name\":\"k1_v2\",\"fields\":[{\"name\":\"key\",\"type\":\"int\"},"
      "{\"name\":\"value\",\"type\":[\"null\",\"float\"]}]}}},{\"name\":\"z\",\"type\":{\"type\":\"array\",\"items\":"
      "{\"type\":\"record\",\"name\":\"Z\",\"fields\":[]}}}]}",
      NULL, NULL},
     {"{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":[\"int\",\"null\",\"float\"]},"
-     "{\"name\":\"gone\",\"type\":{\"type\":\"map\",\"values\":[\"null\",\"long\"]}},{\"name\":\"e\",\"type\":{\"type\":"
+     "{\"name\":\"gone\",\"type\":{\"type\":\"map\",\"values\":[\"null\",\"long\"]}},{\"name\":\"e\",\"type\":{"
+     "\"type\":"
      "\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}}]}",
-     "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":[\"null\",\"double\"]},{\"name\":\"e\","
+     "{\"type\":\"record\",\"name\":\"R\",\"fields\":[{\"name\":\"a\",\"type\":[\"null\",\"double\"]},{\"name\":"
+     "\"e\","
      "\"type\":{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"B\"]}},{\"name\":\"n\",\"type\":{\"type\":\"array\","
      "\"items\":\"string\"},\"default\":[\"x\",\"y\"]}]}",
      NULL}};

@@ -23,7 +23,7 @@ typedef struct wish {
 
 static ice_status arena_status(const ice_error *err) { return err ? err->status : ICE_NO_MEMORY; }
 
-const ice_avro_type *reader_value_type(const ice_avro_type *type, bool *optional) {
+const ice_avro_type *ice_avro_value_type(const ice_avro_type *type, bool *optional) {
   *optional = false;
   if (type->kind != ICE_AVRO_UNION) {
     return type->kind == ICE_AVRO_NULL ? NULL : type;
@@ -41,7 +41,7 @@ const ice_avro_type *reader_value_type(const ice_avro_type *type, bool *optional
   return value;
 }
 
-bool is_logical_map(const ice_avro_type *type) { return type->logical == ICE_AVRO_LOGICAL_MAP; }
+bool ice_avro_is_logical_map(const ice_avro_type *type) { return type->logical == ICE_AVRO_LOGICAL_MAP; }
 
 static ice_status join_path(builder *run, ice_str parent, ice_str name, ice_str *out) {
   if (parent.size == 0) {
@@ -103,7 +103,7 @@ static ice_status unsupported(builder *run, ice_str path, const char *why) {
 static ice_status build_value(builder *run, const ice_avro_type *type, wish want, int32_t id, ice_str name,
                               ice_field *out, bool *wanted) {
   bool optional;
-  const ice_avro_type *value = reader_value_type(type, &optional);
+  const ice_avro_type *value = ice_avro_value_type(type, &optional);
   if (!value) {
     bool null_only = type->kind == ICE_AVRO_NULL || type->branch_count == 1;
     return unsupported(run, want.path, null_only ? "is always null" : "is a union of several types");
@@ -150,8 +150,8 @@ static ice_status build_record(builder *run, const ice_avro_type *type, wish wan
     }
     if (take) {
       ICE_TRY(join_path(run, want.path, field->name, &inner.path));
-      ICE_TRY(build_value(run, field->type, inner, field->field_id, field->name, &out->fields[out->field_count],
-                          &take));
+      ICE_TRY(
+          build_value(run, field->type, inner, field->field_id, field->name, &out->fields[out->field_count], &take));
       out->field_count += take;
     }
   }
@@ -196,7 +196,7 @@ static ice_status build_nested(builder *run, const ice_avro_type *type, wish wan
   if (type->kind == ICE_AVRO_RECORD) {
     return build_record(run, type, want, out, wanted);
   }
-  if (is_logical_map(type)) {
+  if (ice_avro_is_logical_map(type)) {
     return build_logical_map(run, type, want, out, wanted);
   }
   if (type->kind == ICE_AVRO_ARRAY) {
@@ -208,8 +208,8 @@ static ice_status build_nested(builder *run, const ice_avro_type *type, wish wan
   }
   out->kind = ICE_KIND_MAP;
   ICE_TRY(ice_type_set_fields(run->schema, out, 2, run->err));
-  out->fields[0] = (ice_field){
-      .name = ICE_STR("key"), .id = type->key_id, .required = true, .type = {.kind = ICE_KIND_STRING}};
+  out->fields[0] =
+      (ice_field){.name = ICE_STR("key"), .id = type->key_id, .required = true, .type = {.kind = ICE_KIND_STRING}};
   ICE_TRY(build_value(run, type->items, inner, type->value_id, ICE_STR("value"), &out->fields[1], wanted));
 done:
   return status;
@@ -291,8 +291,8 @@ done:
   return status;
 }
 
-ice_status columns_build(const ice_avro_type *root, const ice_projection *projection, ice_arena *arena,
-                         ice_schema **out, column_list *missing, ice_error *err) {
+ice_status ice_avro_columns_build(const ice_avro_type *root, const ice_projection *projection, ice_arena *arena,
+                                  ice_schema **out, column_list *missing, ice_error *err) {
   ice_status status = ICE_OK;
   *out = NULL;
   builder run = {.arena = arena, .missing = missing, .err = err};
@@ -302,7 +302,8 @@ ice_status columns_build(const ice_avro_type *root, const ice_projection *projec
     run.err = err = &local;
   }
   if (root->kind != ICE_AVRO_RECORD) {
-    ICE_FAIL(ICE_UNSUPPORTED, "the root of an Avro schema must be a record, it is %s", ice_avro_kind_name(root->kind));
+    ICE_FAIL(ICE_UNSUPPORTED, "the root of an Avro schema must be a record, it is %s",
+             ice_avro_kind_name(root->kind));
   }
   ICE_TRY(ice_schema_create(&run.schema, err));
   // The root of a projection stands for the record and is whole only where it says so.

@@ -1,8 +1,8 @@
 #include "avro/avro_container.h"
 
+#include <stdlib.h>
 #include "avro/avro_encode.h"
 #include "codec/checksum.h"
-#include <stdlib.h>
 
 enum { MAGIC_SIZE = 4, SNAPPY_CRC_SIZE = 4 };
 
@@ -266,8 +266,8 @@ ice_str ice_avro_reader_find(const ice_avro_reader *reader, ice_str key) {
   return (ice_str){0};
 }
 
-// Python's writers (avro, PyIceberg) make the block with zlib and cut its two-byte head, but only one byte of the four
-// of its checksum: three bytes are left behind the deflate stream.
+// Python's writers (avro, PyIceberg) make the block with zlib and cut its two-byte head, but only one byte of the
+// four of its checksum: three bytes are left behind the deflate stream.
 enum { PYTHON_TRAILER_SIZE = 3 };
 
 static ice_status decompress(ice_avro_reader *reader, ice_str packed, ice_error *err) {

@@ -21,7 +21,7 @@ typedef struct ice_avro_meta {
 } ice_avro_meta;
 
 typedef struct ice_avro_writer_options {
-  ice_str schema;  ///< JSON text, goes into `avro.schema`
+  ice_str schema;   ///< JSON text, goes into `avro.schema`
   ice_codec codec;  ///< ICE_CODEC_NONE or ICE_CODEC_DEFLATE
   /// Further header entries, written in this order after `avro.schema` and `avro.codec`.
   const ice_avro_meta *meta;

@@ -1,8 +1,8 @@
 // Running a program: a loop over operations, each of which reads one value and appends it to a column.
 #include "avro/avro_decoder.h"
 
-#include "avro/avro_program_priv.h"
 #include <stdlib.h>
+#include "avro/avro_program_priv.h"
 
 /// Texts up to this size are copied whole words at a time where there is room on both sides.
 enum { SHORT_TEXT = 32 };
@@ -354,8 +354,9 @@ static ice_status read_fixed(reader_state *state, const op *step, ice_column *co
   }
   const uint8_t *data = state->p;
   state->p += step->b;
-  return step->code == OP_FIXED ? ice_column_append_fixed(column, data, state->err)
-                                : ice_column_append_text(column, ice_str_make((const char *)data, step->b), state->err);
+  return step->code == OP_FIXED
+             ? ice_column_append_fixed(column, data, state->err)
+             : ice_column_append_text(column, ice_str_make((const char *)data, step->b), state->err);
 }
 
 static ice_status skip_bytes(reader_state *state) {
@@ -396,7 +397,8 @@ static inline ice_status read_integer(reader_state *state, const op *step, ice_c
                               : ice_column_append_i64(column, value, state->err);
 }
 
-static inline __attribute__((always_inline)) ice_status run_op(reader_state *state, const op *step, ice_column *columns) {
+static inline __attribute__((always_inline)) ice_status run_op(reader_state *state, const op *step,
+                                                               ice_column *columns) {
   switch ((op_code)step->code) {
     case OP_BOOLEAN: return read_boolean(state, &columns[step->column]);
     case OP_INT:
@@ -449,7 +451,8 @@ static inline ice_status read_null_branch(reader_state *state, const op *step, i
   if (*is_null) {
     return ice_column_append_null(&columns[step->column], state->err);
   }
-  return ICE_LIKELY(branch == 1 - step->null_branch) ? ICE_OK : bad(state, "a union branch that is out of range before");
+  return ICE_LIKELY(branch == 1 - step->null_branch) ? ICE_OK
+                                                     : bad(state, "a union branch that is out of range before");
 }
 
 // The place in the data is kept in a register for the operations that records are full of; the others find it in
@@ -525,8 +528,8 @@ ice_status ice_avro_decoder_create(const ice_avro_schema *writer, const ice_avro
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for an Avro decoder");
   }
   ice_arena_init(&decoder->arena, PROGRAM_CONSTANTS_MAX);
-  ICE_TRY(columns_build(wanted, projection, &decoder->arena, &decoder->schema, &decoder->missing, err));
-  ICE_TRY(program_compile(written, wanted, decoder->schema, &decoder->arena, &decoder->code, err));
+  ICE_TRY(ice_avro_columns_build(wanted, projection, &decoder->arena, &decoder->schema, &decoder->missing, err));
+  ICE_TRY(ice_avro_program_compile(written, wanted, decoder->schema, &decoder->arena, &decoder->code, err));
   *out = decoder;
   decoder = NULL;
 done:
@@ -538,7 +541,7 @@ void ice_avro_decoder_destroy(ice_avro_decoder *decoder) {
   if (!decoder) {
     return;
   }
-  program_deinit(&decoder->code);
+  ice_avro_program_deinit(&decoder->code);
   ice_schema_unref(decoder->schema);
   ice_arena_deinit(&decoder->arena);
   free(decoder);

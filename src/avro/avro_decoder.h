@@ -3,8 +3,8 @@
 ///
 /// How types map: record → struct, array → list, map → map<string,V>, [null,T] → optional T, enum → string,
 /// date → date, time-* → time, timestamp-* → timestamptz (timestamp where the attribute `adjust-to-utc` is false),
-/// local-timestamp-* → timestamp, milliseconds → microseconds, decimal → decimal, fixed with logical type uuid → uuid,
-/// string with logical type uuid → string, an array with logical type map → map. Field ids are the attributes
+/// local-timestamp-* → timestamp, milliseconds → microseconds, decimal → decimal, fixed with logical type uuid →
+/// uuid, string with logical type uuid → string, an array with logical type map → map. Field ids are the attributes
 /// `field-id`, `element-id`, `key-id`, `value-id`, else 0. A union of more than one type beside null, and a field of
 /// type null, have no column type: UNSUPPORTED where they are wanted, skipped where not.
 /// Text is not checked for UTF-8 here: check whole columns, which costs a fraction.

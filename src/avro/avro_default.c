@@ -4,7 +4,8 @@
 #include "base/utf8.h"
 
 static ice_status misfit(const ice_avro_type *type, ice_error *err) {
-  return ice_error_set(err, ICE_INVALID_ARGUMENT, "default value does not fit type %s", ice_avro_kind_name(type->kind));
+  return ice_error_set(err, ICE_INVALID_ARGUMENT, "default value does not fit type %s",
+                       ice_avro_kind_name(type->kind));
 }
 
 // bytes and fixed stand in JSON as text whose code points 0 to 255 are the bytes.
@@ -48,7 +49,7 @@ static ice_status encode_record(const ice_avro_type *type, json_t *value, uint32
     if (!member) {
       return misfit(type, err);
     }
-    ice_status status = default_encode(field->type, member, steps, out, err);
+    ice_status status = ice_avro_default_encode(field->type, member, steps, out, err);
     if (status != ICE_OK) {
       return status;
     }
@@ -73,12 +74,12 @@ static ice_status encode_blocks(const ice_avro_type *type, json_t *value, uint32
     json_t *member;
     json_object_keylen_foreach(value, key, key_size, member) {
       status = status == ICE_OK ? ice_avro_put_bytes(out, ice_str_make(key, key_size), err) : status;
-      status = status == ICE_OK ? default_encode(type->items, member, steps, out, err) : status;
+      status = status == ICE_OK ? ice_avro_default_encode(type->items, member, steps, out, err) : status;
     }
     ICE_TRY(status);
   }
   for (size_t i = 0; !map && i < count; i++) {
-    ICE_TRY(default_encode(type->items, json_array_get(value, i), steps, out, err));
+    ICE_TRY(ice_avro_default_encode(type->items, json_array_get(value, i), steps, out, err));
   }
   ICE_TRY(ice_avro_put_long(out, 0, err));
 done:
@@ -92,7 +93,7 @@ static ice_status encode_union(const ice_avro_type *type, json_t *value, uint32_
   for (uint32_t i = 0; i < type->branch_count; i++) {
     ice_status status = ice_avro_put_long(out, i, err);
     if (status == ICE_OK) {
-      status = default_encode(type->branches[i], value, steps, out, err);
+      status = ice_avro_default_encode(type->branches[i], value, steps, out, err);
     }
     if (status != ICE_INVALID_ARGUMENT) {
       return status;
@@ -112,7 +113,8 @@ static ice_status encode_enum(const ice_avro_type *type, const json_t *value, ic
   return misfit(type, err);
 }
 
-ice_status default_encode(const ice_avro_type *type, json_t *value, uint32_t *steps, ice_bytes *out, ice_error *err) {
+ice_status ice_avro_default_encode(const ice_avro_type *type, json_t *value, uint32_t *steps, ice_bytes *out,
+                                   ice_error *err) {
   if (*steps == 0) {
     return ice_error_set(err, ICE_LIMIT, "default value of more than %d parts", (int)DEFAULT_STEPS_MAX);
   }
@@ -129,7 +131,8 @@ ice_status default_encode(const ice_avro_type *type, json_t *value, uint32_t *st
     case ICE_AVRO_LONG:
       return json_is_integer(value) ? ice_avro_put_long(out, json_integer_value(value), err) : misfit(type, err);
     case ICE_AVRO_FLOAT:
-      return json_is_number(value) ? ice_avro_put_float(out, (float)json_number_value(value), err) : misfit(type, err);
+      return json_is_number(value) ? ice_avro_put_float(out, (float)json_number_value(value), err)
+                                   : misfit(type, err);
     case ICE_AVRO_DOUBLE:
       return json_is_number(value) ? ice_avro_put_double(out, json_number_value(value), err) : misfit(type, err);
     case ICE_AVRO_STRING:

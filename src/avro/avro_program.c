@@ -1,10 +1,10 @@
 // Compiling: a writer's schema against the columns that are wanted, into bodies of operations.
 #include "avro/avro_program_priv.h"
 
-#include "base/arena.h"
-#include "base/map.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/arena.h"
+#include "base/map.h"
 
 typedef struct compiler {
   program *out;
@@ -28,7 +28,7 @@ static ice_status compile_value(compiler *run, const ice_avro_type *writer, cons
 static ice_status compile_fields(compiler *run, const ice_avro_type *writer, const ice_avro_type *reader,
                                  const ice_type *type, bool by_position, op_list *body);
 
-void program_deinit(program *run) {
+void ice_avro_program_deinit(program *run) {
   free(run->ops.data);
   free(run->tables.data);
   free(run->calls.data);
@@ -106,7 +106,8 @@ static ice_status enter(compiler *run) {
 }
 
 static ice_status mismatch(compiler *run, const ice_avro_type *writer, const ice_avro_type *reader) {
-  return ice_error_set(run->err, ICE_INVALID_ARGUMENT, "Avro schemas do not resolve: written as %s %.*s, read as %s %.*s",
+  return ice_error_set(run->err, ICE_INVALID_ARGUMENT,
+                       "Avro schemas do not resolve: written as %s %.*s, read as %s %.*s",
                        ice_avro_kind_name(writer->kind), ICE_STR_ARG(writer->name), ice_avro_kind_name(reader->kind),
                        ICE_STR_ARG(reader->name));
 }
@@ -317,8 +318,8 @@ static ice_status compile_enum(compiler *run, const ice_avro_type *writer, const
   }
   ice_map_deinit(&known);
   ICE_TRY(status);
-  ICE_TRY(emit(run, body, (op){.code = OP_ENUM, .null_branch = -1, .column = to.column, .a = first,
-                               .b = writer->symbol_count}));
+  ICE_TRY(emit(run, body,
+               (op){.code = OP_ENUM, .null_branch = -1, .column = to.column, .a = first, .b = writer->symbol_count}));
 done:
   return status;
 }
@@ -351,7 +352,7 @@ static ice_status compile_blocks(compiler *run, const ice_avro_type *writer, con
   op_list item = {0};
   uint32_t offset = 0;
   op step = {.code = OP_LIST, .null_branch = -1, .column = to.column};
-  if (is_logical_map(reader)) {
+  if (ice_avro_is_logical_map(reader)) {
     if (writer->items->kind != ICE_AVRO_RECORD || writer->items->field_count != 2) {
       ICE_TRY(mismatch(run, writer, reader));
     }
@@ -391,14 +392,14 @@ static ice_status compile_single(compiler *run, const ice_avro_type *writer, con
     return mismatch(run, writer, reader);
   }
   switch (writer->kind) {
-    case ICE_AVRO_BOOLEAN:
-      return emit(run, body, (op){.code = OP_BOOLEAN, .null_branch = -1, .column = to.column});
+    case ICE_AVRO_BOOLEAN: return emit(run, body, (op){.code = OP_BOOLEAN, .null_branch = -1, .column = to.column});
     case ICE_AVRO_INT:
     case ICE_AVRO_LONG:
     case ICE_AVRO_FLOAT:
     case ICE_AVRO_DOUBLE:
-      return emit(run, body, (op){.code = (uint8_t)number_code(writer, reader, to.type), .null_branch = -1,
-                                  .column = to.column});
+      return emit(
+          run, body,
+          (op){.code = (uint8_t)number_code(writer, reader, to.type), .null_branch = -1, .column = to.column});
     case ICE_AVRO_STRING:
     case ICE_AVRO_BYTES:
     case ICE_AVRO_FIXED: return compile_bytes(run, writer, reader, to, body);
@@ -463,7 +464,7 @@ static ice_status compile_value(compiler *run, const ice_avro_type *writer, cons
                                 op_list *body) {
   ice_status status = ICE_OK;
   bool optional;
-  const ice_avro_type *value = reader_value_type(reader, &optional);
+  const ice_avro_type *value = ice_avro_value_type(reader, &optional);
   ICE_TRY(enter(run));
   if (!value) {
     ICE_TRY(ice_error_set(run->err, ICE_INTERNAL, "Avro type without a column type"));
@@ -493,15 +494,20 @@ static ice_status compile_default(compiler *run, const ice_avro_field *field, ta
     ICE_FAIL(ICE_INVALID_ARGUMENT, "Avro schemas do not resolve: field \"%.*s\" was not written and has no default",
              ICE_STR_ARG(field->name));
   }
-  status = default_encode(field->type, field->default_value, &steps, constants, err);
+  status = ice_avro_default_encode(field->type, field->default_value, &steps, constants, err);
   if (status != ICE_OK) {
     ice_error_prepend(err, "field \"%.*s\"", ICE_STR_ARG(field->name));
     goto done;
   }
   ICE_TRY(compile_value(run, field->type, field->type, to, &inner));
   ICE_TRY(finish_body(run, &inner, &offset));
-  ICE_TRY(emit(run, body, (op){.code = OP_DEFAULT, .null_branch = -1, .column = to.column, .a = (uint32_t)from,
-                               .b = (uint32_t)(constants->size - from), .c = offset}));
+  ICE_TRY(emit(run, body,
+               (op){.code = OP_DEFAULT,
+                    .null_branch = -1,
+                    .column = to.column,
+                    .a = (uint32_t)from,
+                    .b = (uint32_t)(constants->size - from),
+                    .c = offset}));
 done:
   free(inner.data);
   return status;
@@ -545,8 +551,8 @@ static ice_status compile_fields(compiler *run, const ice_avro_type *writer, con
   for (uint32_t i = 0; i < reader->field_count; i++) {
     slots[i].field = &reader->fields[i];
     slots[i].column = column;
-    slots[i].wanted =
-        by_position || (column < type->field_count && ice_str_equal(type->fields[column].name, reader->fields[i].name));
+    slots[i].wanted = by_position || (column < type->field_count &&
+                                      ice_str_equal(type->fields[column].name, reader->fields[i].name));
     column += slots[i].wanted;
     aliases = aliases || reader->fields[i].alias_count != 0;
     ICE_TRY(ice_map_put(&by_name, reader->fields[i].name, &slots[i], run->err));
@@ -579,8 +585,8 @@ done:
   return status;
 }
 
-ice_status program_compile(const ice_avro_type *writer, const ice_avro_type *reader, const ice_schema *schema,
-                           ice_arena *arena, program *out, ice_error *err) {
+ice_status ice_avro_program_compile(const ice_avro_type *writer, const ice_avro_type *reader,
+                                    const ice_schema *schema, ice_arena *arena, program *out, ice_error *err) {
   ice_status status = ICE_OK;
   compiler run = {.out = out, .arena = arena, .err = err};
   op_list body = {0};

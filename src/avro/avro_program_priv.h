@@ -81,17 +81,18 @@ typedef struct program {
   uint32_t entry;
 } program;
 
-void program_deinit(program *run);
+void ice_avro_program_deinit(program *run);
 
 /// Compile `writer` to the columns of `schema`, which was built from `reader`.
-ICE_MUST_CHECK ice_status program_compile(const ice_avro_type *writer, const ice_avro_type *reader,
-                                          const ice_schema *schema, ice_arena *arena, program *out, ice_error *err);
+ICE_MUST_CHECK ice_status ice_avro_program_compile(const ice_avro_type *writer, const ice_avro_type *reader,
+                                                   const ice_schema *schema, ice_arena *arena, program *out,
+                                                   ice_error *err);
 
 /// The type beside null that a reader's type has; NULL for null alone and for unions of several types.
-const ice_avro_type *reader_value_type(const ice_avro_type *type, bool *optional);
+const ice_avro_type *ice_avro_value_type(const ice_avro_type *type, bool *optional);
 
 /// True for an array that stands for a map.
-bool is_logical_map(const ice_avro_type *type);
+bool ice_avro_is_logical_map(const ice_avro_type *type);
 
 typedef struct column_list {
   ice_str *missing;
@@ -101,13 +102,14 @@ typedef struct column_list {
 
 /// Build the output schema of `root` under a projection (NULL: everything); wanted paths that are not there are
 /// collected in `missing`, which is allocated from `arena`.
-ICE_MUST_CHECK ice_status columns_build(const ice_avro_type *root, const ice_projection *projection, ice_arena *arena,
-                                        ice_schema **out, column_list *missing, ice_error *err);
+ICE_MUST_CHECK ice_status ice_avro_columns_build(const ice_avro_type *root, const ice_projection *projection,
+                                                 ice_arena *arena, ice_schema **out, column_list *missing,
+                                                 ice_error *err);
 
 /// Append the binary encoding of a default value under `type` (specification, "Complex Types", record defaults).
 /// `*steps` bounds the work: a default may name defaults of its own, over and over.
 /// Errors: INVALID_ARGUMENT (the value does not fit), LIMIT, NO_MEMORY.
-ICE_MUST_CHECK ice_status default_encode(const ice_avro_type *type, json_t *value, uint32_t *steps, ice_bytes *out,
-                                         ice_error *err);
+ICE_MUST_CHECK ice_status ice_avro_default_encode(const ice_avro_type *type, json_t *value, uint32_t *steps,
+                                                  ice_bytes *out, ice_error *err);
 
 #endif

@@ -1,8 +1,8 @@
 #include "avro/avro_schema.h"
 
+#include <stdlib.h>
 #include "base/arena.h"
 #include "base/map.h"
-#include <stdlib.h>
 
 enum { SCHEMA_ARENA_MAX = 256 << 20 };
 
@@ -22,10 +22,9 @@ typedef struct parser {
 static const char *const kind_names[] = {"null",   "boolean", "int",  "long",  "float", "double", "bytes",
                                          "string", "record",  "enum", "array", "map",   "union",  "fixed"};
 
-static const ice_avro_type primitives[] = {{.kind = ICE_AVRO_NULL},   {.kind = ICE_AVRO_BOOLEAN},
-                                           {.kind = ICE_AVRO_INT},    {.kind = ICE_AVRO_LONG},
-                                           {.kind = ICE_AVRO_FLOAT},  {.kind = ICE_AVRO_DOUBLE},
-                                           {.kind = ICE_AVRO_BYTES},  {.kind = ICE_AVRO_STRING}};
+static const ice_avro_type primitives[] = {
+    {.kind = ICE_AVRO_NULL},  {.kind = ICE_AVRO_BOOLEAN}, {.kind = ICE_AVRO_INT},   {.kind = ICE_AVRO_LONG},
+    {.kind = ICE_AVRO_FLOAT}, {.kind = ICE_AVRO_DOUBLE},  {.kind = ICE_AVRO_BYTES}, {.kind = ICE_AVRO_STRING}};
 
 const char *ice_avro_kind_name(ice_avro_kind kind) {
   return (size_t)kind < ICE_COUNT_OF(kind_names) ? kind_names[kind] : "unknown";
@@ -214,8 +213,7 @@ static void read_attributes(ice_avro_type *type, const json_t *json) {
   if (logical == ICE_AVRO_LOGICAL_UUID && type->kind == ICE_AVRO_FIXED && type->size != 16) {
     return;
   }
-  if (logical == ICE_AVRO_LOGICAL_MAP &&
-      (type->items->kind != ICE_AVRO_RECORD || type->items->field_count != 2)) {
+  if (logical == ICE_AVRO_LOGICAL_MAP && (type->items->kind != ICE_AVRO_RECORD || type->items->field_count != 2)) {
     return;
   }
   type->logical = adjust_timestamp(logical, json);
@@ -386,7 +384,8 @@ static ice_status parse_object(parser *run, const json_t *json, ice_str space, i
     bool array = ice_str_equal_c(name, "array");
     const json_t *items = json_object_get(json, array ? "items" : "values");
     if (!items) {
-      ICE_FAIL(ICE_CORRUPT, "Avro schema: a%s without \"%s\"", array ? "n array" : " map", array ? "items" : "values");
+      ICE_FAIL(ICE_CORRUPT, "Avro schema: a%s without \"%s\"", array ? "n array" : " map",
+               array ? "items" : "values");
     }
     ICE_TRY(new_type(run, array ? ICE_AVRO_ARRAY : ICE_AVRO_MAP, &type));
     ICE_TRY(parse_type(run, items, space, depth + 1, &type->items));

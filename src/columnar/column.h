@@ -60,7 +60,9 @@ static inline int32_t ice_column_offset(const ice_column *column, int64_t index)
 static inline ice_str ice_column_text(const ice_column *column, int64_t index) {
   int32_t from = ice_column_offset(column, index);
   int32_t to = ice_column_offset(column, index + 1);
-  return (ice_str){.data = (const char *)column->values.data + from, .size = (size_t)(to - from)};
+  // While every text is empty there is no buffer; an address is still needed to tell empty from null.
+  const char *data = column->values.data ? (const char *)column->values.data : "";
+  return (ice_str){.data = data + from, .size = (size_t)(to - from)};
 }
 
 static inline int32_t ice_column_i32(const ice_column *column, int64_t index) {

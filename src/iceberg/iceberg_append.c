@@ -1,8 +1,8 @@
 #include "iceberg/iceberg_append.h"
 
-#include "base/checked.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include "base/checked.h"
 
 enum { APPEND_ARENA_MAX = 256 << 20, MANIFEST_LIST_SIZE_MAX = 1 << 30, COMPUTED_KEYS_MAX = 12 };
 
@@ -62,8 +62,8 @@ static ice_status build_summary(const ice_append_options *options, const ice_sna
       ICE_FAIL(ICE_LIMIT, "the counts of the new manifests are out of range");
     }
   }
-  run.list = ice_arena_alloc_array(&out->arena, (size_t)options->summary_count + COMPUTED_KEYS_MAX, sizeof *run.list,
-                                   err);
+  run.list =
+      ice_arena_alloc_array(&out->arena, (size_t)options->summary_count + COMPUTED_KEYS_MAX, sizeof *run.list, err);
   if (!run.list) {
     return err ? err->status : ICE_NO_MEMORY;
   }

@@ -26,7 +26,8 @@ typedef struct ice_append_options {
   uint8_t sync[16];
 } ice_append_options;
 
-/// Ownership: the caller's storage; the snapshot and updates point into `arena` and into what the options borrow.
+/// Ownership: the caller's storage, not to be moved or copied: the updates point to `snapshot`, and that into `arena`
+/// and into what the options borrow.
 typedef struct ice_append {
   ice_bytes manifest_list;
   ice_snapshot snapshot;
@@ -37,7 +38,8 @@ typedef struct ice_append {
 
 /// Build an append. The timestamp is raised where the table's last update or the parent is later than the clock.
 ///
-/// Errors: UNSUPPORTED (format version other than 2), INVALID_ARGUMENT (the snapshot id is in the table, a summary key
+/// Errors: UNSUPPORTED (format version other than 2), INVALID_ARGUMENT (the snapshot id is in the table, a summary
+/// key
 ///   twice, a branch that is a tag), NO_MEMORY, LIMIT. `out` is to be given to deinit in any case.
 ICE_MUST_CHECK ice_status ice_append_build(const ice_append_options *options, ice_append *out, ice_error *err);
 /// Accepts a zeroed one.

@@ -83,7 +83,8 @@ done:
   return status;
 }
 
-ice_status avro_rows_open(avro_rows *rows, ice_str file, const wanted_field *wanted, uint32_t count, ice_error *err) {
+ice_status ice_avro_rows_open(avro_rows *rows, ice_str file, const wanted_field *wanted, uint32_t count,
+                              ice_error *err) {
   ice_status status = ICE_OK;
   *rows = (avro_rows){0};
   ice_projection root = {0};
@@ -107,7 +108,7 @@ done:
   return status;
 }
 
-void avro_rows_close(avro_rows *rows) {
+void ice_avro_rows_close(avro_rows *rows) {
   ice_batch_deinit(&rows->batch);
   ice_avro_decoder_destroy(rows->decoder);
   ice_avro_schema_destroy(rows->schema);
@@ -115,7 +116,7 @@ void avro_rows_close(avro_rows *rows) {
   *rows = (avro_rows){0};
 }
 
-ice_status avro_rows_next(avro_rows *rows, bool *found, ice_error *err) {
+ice_status ice_avro_rows_next(avro_rows *rows, bool *found, ice_error *err) {
   ice_status status = ICE_OK;
   *found = false;
   while (rows->left == 0) {
@@ -148,7 +149,7 @@ done:
   return status;
 }
 
-const ice_column *avro_find(const ice_type *type, const ice_column *columns, const wanted_field *wanted) {
+const ice_column *ice_avro_find_column(const ice_type *type, const ice_column *columns, const wanted_field *wanted) {
   for (uint32_t i = 0; i < type->field_count; i++) {
     if (is_wanted(wanted, type->fields[i].id, type->fields[i].name)) {
       return &columns[i];
@@ -157,8 +158,8 @@ const ice_column *avro_find(const ice_type *type, const ice_column *columns, con
   return NULL;
 }
 
-ice_status avro_get_i64(const ice_column *column, int64_t row, const char *what, int64_t *out, bool *present,
-                        ice_error *err) {
+ice_status ice_avro_get_i64(const ice_column *column, int64_t row, const char *what, int64_t *out, bool *present,
+                            ice_error *err) {
   *present = false;
   if (!column || ice_column_is_null(column, row)) {
     return ICE_OK;
@@ -174,8 +175,8 @@ ice_status avro_get_i64(const ice_column *column, int64_t row, const char *what,
   return ICE_OK;
 }
 
-ice_status avro_get_text(const ice_column *column, int64_t row, const char *what, ice_str *out, bool *present,
-                         ice_error *err) {
+ice_status ice_avro_get_text(const ice_column *column, int64_t row, const char *what, ice_str *out, bool *present,
+                             ice_error *err) {
   *present = false;
   *out = (ice_str){0};
   if (!column || ice_column_is_null(column, row)) {

@@ -27,20 +27,20 @@ typedef struct avro_rows {
 } avro_rows;
 
 /// `rows` is the caller's storage; close in any case.
-ICE_MUST_CHECK ice_status avro_rows_open(avro_rows *rows, ice_str file, const wanted_field *wanted, uint32_t count,
-                                         ice_error *err);
-void avro_rows_close(avro_rows *rows);
+ICE_MUST_CHECK ice_status ice_avro_rows_open(avro_rows *rows, ice_str file, const wanted_field *wanted,
+                                             uint32_t count, ice_error *err);
+void ice_avro_rows_close(avro_rows *rows);
 /// Errors: CORRUPT (names the row).
-ICE_MUST_CHECK ice_status avro_rows_next(avro_rows *rows, bool *found, ice_error *err);
+ICE_MUST_CHECK ice_status ice_avro_rows_next(avro_rows *rows, bool *found, ice_error *err);
 
 /// The child with this id (or name, where ids are missing), or NULL. `columns` belong to `type`'s fields.
-const ice_column *avro_find(const ice_type *type, const ice_column *columns, const wanted_field *wanted);
+const ice_column *ice_avro_find_column(const ice_type *type, const ice_column *columns, const wanted_field *wanted);
 
 /// Integers of either width; `*present` is false for null and for a column that is not there.
-ICE_MUST_CHECK ice_status avro_get_i64(const ice_column *column, int64_t row, const char *what, int64_t *out,
-                                       bool *present, ice_error *err);
+ICE_MUST_CHECK ice_status ice_avro_get_i64(const ice_column *column, int64_t row, const char *what, int64_t *out,
+                                           bool *present, ice_error *err);
 /// string and binary, borrowed from the batch.
-ICE_MUST_CHECK ice_status avro_get_text(const ice_column *column, int64_t row, const char *what, ice_str *out,
-                                        bool *present, ice_error *err);
+ICE_MUST_CHECK ice_status ice_avro_get_text(const ice_column *column, int64_t row, const char *what, ice_str *out,
+                                            bool *present, ice_error *err);
 
 #endif

@@ -1,14 +1,14 @@
 // Writing manifests.
 #include "iceberg/iceberg_manifest.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include "avro/avro_container.h"
 #include "avro/avro_encode.h"
 #include "base/map.h"
 #include "base/utf8.h"
 #include "iceberg/iceberg_metrics.h"
 #include "iceberg/iceberg_schema.h"
-#include <stdio.h>
-#include <stdlib.h>
 
 enum { MANIFEST_HEADER_MAX = 64 << 20, PARTITIONS_COUNTED_MAX = 1 << 24, SUMMARY_VALUE_MAX = 1 << 24 };
 
@@ -39,9 +39,10 @@ struct ice_manifest_writer {
 
 // The Avro schema ---------------------------------------------------------------------------------------------------
 
-#define OPTIONAL_MAP(name, id, key, value, type)                                                                   \
-  "{\"name\":\"" name "\",\"type\":[\"null\",{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"k" key    \
-  "_v" value "\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":" key "},{\"name\":\"value\",\"type\":" \
+#define OPTIONAL_MAP(name, id, key, value, type)                                                                  \
+  "{\"name\":\"" name "\",\"type\":[\"null\",{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"k" key \
+  "_v" value "\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":" key                                \
+  "},{\"name\":\"value\",\"type\":"                                                                               \
   "\"" type "\",\"field-id\":" value "}]},\"logicalType\":\"map\"}],\"default\":null,\"field-id\":" id "},"
 
 static const char schema_head[] =
@@ -83,8 +84,8 @@ static ice_status append_avro_name(ice_str name, ice_bytes *out, bool *changed, 
     uint32_t code_point = 0;
     size_t size = ice_utf8_decode(name.data + i, name.size - i, &code_point);
     bool digit = code_point >= '0' && code_point <= '9';
-    bool letter = (code_point >= 'a' && code_point <= 'z') || (code_point >= 'A' && code_point <= 'Z') ||
-                  code_point == '_';
+    bool letter =
+        (code_point >= 'a' && code_point <= 'z') || (code_point >= 'A' && code_point <= 'Z') || code_point == '_';
     if (letter || digit) {
       if (digit && i == 0) {
         *changed = true;
@@ -158,15 +159,14 @@ static ice_status append_avro_type(const ice_type *partition, uint32_t index, ic
     case ICE_KIND_DOUBLE: return ice_bytes_append_str(out, ICE_STR("\"double\""), err);
     case ICE_KIND_STRING: return ice_bytes_append_str(out, ICE_STR("\"string\""), err);
     case ICE_KIND_BINARY: return ice_bytes_append_str(out, ICE_STR("\"bytes\""), err);
-    case ICE_KIND_DATE:
-      return ice_bytes_append_str(out, ICE_STR("{\"type\":\"int\",\"logicalType\":\"date\"}"), err);
+    case ICE_KIND_DATE: return ice_bytes_append_str(out, ICE_STR("{\"type\":\"int\",\"logicalType\":\"date\"}"), err);
     case ICE_KIND_TIME:
       return ice_bytes_append_str(out, ICE_STR("{\"type\":\"long\",\"logicalType\":\"time-micros\"}"), err);
     case ICE_KIND_TIMESTAMP:
     case ICE_KIND_TIMESTAMPTZ:
-      return ice_bytes_append_format(
-          out, err, "{\"type\":\"long\",\"logicalType\":\"timestamp-micros\",\"adjust-to-utc\":%s}",
-          partition->fields[index].type.kind == ICE_KIND_TIMESTAMPTZ ? "true" : "false");
+      return ice_bytes_append_format(out, err,
+                                     "{\"type\":\"long\",\"logicalType\":\"timestamp-micros\",\"adjust-to-utc\":%s}",
+                                     partition->fields[index].type.kind == ICE_KIND_TIMESTAMPTZ ? "true" : "false");
     case ICE_KIND_DECIMAL:
     case ICE_KIND_UUID:
     case ICE_KIND_FIXED: return append_named_type(partition, index, out, err);

@@ -6,11 +6,7 @@
 #include "iceberg/iceberg_manifest_list.h"
 #include "iceberg/iceberg_partition_key.h"
 
-typedef enum ice_entry_status {
-  ICE_ENTRY_EXISTING = 0,
-  ICE_ENTRY_ADDED = 1,
-  ICE_ENTRY_DELETED = 2
-} ice_entry_status;
+typedef enum ice_entry_status { ICE_ENTRY_EXISTING = 0, ICE_ENTRY_ADDED = 1, ICE_ENTRY_DELETED = 2 } ice_entry_status;
 
 typedef struct ice_manifest_entry {
   ice_entry_status status;
@@ -53,7 +49,8 @@ ICE_MUST_CHECK ice_status ice_manifest_writer_create(const ice_manifest_writer_o
 /// Append one entry. ADDED entries are written without sequence numbers (they inherit them, so the manifest survives
 /// retries) and with the manifest's snapshot id where they have none. EXISTING and DELETED must have all three.
 ///
-/// Errors: INVALID_ARGUMENT (missing numbers, counts below zero, a partition that does not fit the spec, split offsets
+/// Errors: INVALID_ARGUMENT (missing numbers, counts below zero, a partition that does not fit the spec, split
+/// offsets
 ///   out of order), NO_MEMORY, LIMIT. After an error the manifest is spoilt.
 ICE_MUST_CHECK ice_status ice_manifest_writer_append(ice_manifest_writer *writer, const ice_manifest_entry *entry,
                                                      ice_error *err);
@@ -67,10 +64,10 @@ void ice_manifest_writer_destroy(ice_manifest_writer *writer);
 
 typedef struct ice_manifest_reader ice_manifest_reader;
 
-/// Open a manifest that is whole in memory. `inherit` (may be NULL) is its entry in the manifest list: sequence numbers
-/// and snapshot id are inherited from it as the specification says. `partition_type` (may be NULL) is the partition
-/// struct of the manifest's spec: keys of entries then follow its order and ids, absent fields are null; without it
-/// they follow the manifest's own struct.
+/// Open a manifest that is whole in memory. `inherit` (may be NULL) is its entry in the manifest list: sequence
+/// numbers and snapshot id are inherited from it as the specification says. `partition_type` (may be NULL) is the
+/// partition struct of the manifest's spec: keys of entries then follow its order and ids, absent fields are null;
+/// without it they follow the manifest's own struct.
 ///
 /// Ownership: `file`, `inherit` and `partition_type` are borrowed until destroy. Errors: CORRUPT, UNSUPPORTED,
 /// NO_MEMORY, LIMIT. Threads: one at a time.

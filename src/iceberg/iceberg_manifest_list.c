@@ -1,8 +1,8 @@
 #include "iceberg/iceberg_manifest_list.h"
 
+#include <stdio.h>
 #include "avro/avro_encode.h"
 #include "iceberg/iceberg_avro_priv.h"
-#include <stdio.h>
 
 enum { MANIFESTS_MAX = 1 << 20, SUMMARIES_MAX = 1000 };
 
@@ -22,7 +22,8 @@ static const char list_schema[] =
     "{\"name\":\"added_rows_count\",\"type\":\"long\",\"field-id\":512},"
     "{\"name\":\"existing_rows_count\",\"type\":\"long\",\"field-id\":513},"
     "{\"name\":\"deleted_rows_count\",\"type\":\"long\",\"field-id\":514},"
-    "{\"name\":\"partitions\",\"type\":[\"null\",{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"r508\","
+    "{\"name\":\"partitions\",\"type\":[\"null\",{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":"
+    "\"r508\","
     "\"fields\":[{\"name\":\"contains_null\",\"type\":\"boolean\",\"field-id\":509},"
     "{\"name\":\"contains_nan\",\"type\":[\"null\",\"boolean\"],\"default\":null,\"field-id\":518},"
     "{\"name\":\"lower_bound\",\"type\":[\"null\",\"bytes\"],\"default\":null,\"field-id\":510},"
@@ -175,7 +176,7 @@ static const wanted_field summary_fields[] = {{.id = 509, .name = "contains_null
 static ice_status read_bound(const ice_column *column, int64_t row, ice_arena *arena, bool *has, ice_str *out,
                              ice_error *err) {
   ice_str text;
-  ice_status status = avro_get_text(column, row, "a bound of a partition summary", &text, has, err);
+  ice_status status = ice_avro_get_text(column, row, "a bound of a partition summary", &text, has, err);
   return status == ICE_OK && *has ? ice_arena_copy_str(arena, text, out, err) : status;
 }
 
@@ -190,9 +191,10 @@ static ice_status read_summaries(const ice_column *column, ice_arena *arena, ice
   const ice_column *item = &column->children[0];
   const ice_column *fields[ICE_COUNT_OF(summary_fields)];
   for (size_t i = 0; i < ICE_COUNT_OF(fields); i++) {
-    fields[i] = avro_find(item->type, item->children, &summary_fields[i]);
+    fields[i] = ice_avro_find_column(item->type, item->children, &summary_fields[i]);
   }
-  bool typed = fields[0] && fields[0]->kind == ICE_KIND_BOOLEAN && (!fields[1] || fields[1]->kind == ICE_KIND_BOOLEAN);
+  bool typed =
+      fields[0] && fields[0]->kind == ICE_KIND_BOOLEAN && (!fields[1] || fields[1]->kind == ICE_KIND_BOOLEAN);
   int64_t count = item->length;
   if (!typed || count > SUMMARIES_MAX) {
     ICE_FAIL(ICE_CORRUPT, "%lld partition summaries without \"contains_null\"", (long long)count);
@@ -219,7 +221,7 @@ static ice_status read_number(const ice_column *const *columns, enum list_field 
                               int64_t fallback, int64_t *out, ice_error *err) {
   bool present;
   *out = fallback;
-  ice_status status = avro_get_i64(columns[field], 0, list_fields[field].name, out, &present, err);
+  ice_status status = ice_avro_get_i64(columns[field], 0, list_fields[field].name, out, &present, err);
   if (status == ICE_OK && present && (*out < low || *out > high)) {
     return ice_error_set(err, ICE_CORRUPT, "%s is %lld", list_fields[field].name, (long long)*out);
   }
@@ -240,7 +242,7 @@ static ice_status read_manifest(const ice_column *const *columns, ice_arena *are
   ice_str text;
   int64_t number;
   *out = (ice_manifest_file){0};
-  ICE_TRY(avro_get_text(columns[LIST_PATH], 0, "manifest_path", &text, &present, err));
+  ICE_TRY(ice_avro_get_text(columns[LIST_PATH], 0, "manifest_path", &text, &present, err));
   if (!present || text.size == 0) {
     ICE_FAIL(ICE_CORRUPT, "manifest without a path");
   }
@@ -261,11 +263,12 @@ static ice_status read_manifest(const ice_column *const *columns, ice_arena *are
   ICE_TRY(read_number(columns, LIST_EXISTING_ROWS, 0, INT64_MAX, -1, &out->existing_rows, err));
   ICE_TRY(read_number(columns, LIST_DELETED_ROWS, 0, INT64_MAX, -1, &out->deleted_rows, err));
   ICE_TRY(read_summaries(columns[LIST_PARTITIONS], arena, out, err));
-  ICE_TRY(avro_get_text(columns[LIST_KEY_METADATA], 0, "key_metadata", &text, &present, err));
+  ICE_TRY(ice_avro_get_text(columns[LIST_KEY_METADATA], 0, "key_metadata", &text, &present, err));
   if (present) {
     ICE_TRY(ice_arena_copy_str(arena, text, &out->key_metadata, err));
   }
-  ICE_TRY(avro_get_i64(columns[LIST_FIRST_ROW_ID], 0, "first_row_id", &out->first_row_id, &out->has_first_row_id, err));
+  ICE_TRY(ice_avro_get_i64(columns[LIST_FIRST_ROW_ID], 0, "first_row_id", &out->first_row_id, &out->has_first_row_id,
+                           err));
 done:
   return status;
 }
@@ -300,14 +303,14 @@ ice_status ice_manifest_list_read(ice_str file, ice_arena *arena, ice_manifest_f
   uint32_t capacity = 0;
   *out = NULL;
   *count = 0;
-  ICE_TRY(avro_rows_open(&rows, file, list_fields, LIST_FIELD_COUNT, err));
+  ICE_TRY(ice_avro_rows_open(&rows, file, list_fields, LIST_FIELD_COUNT, err));
   const ice_column *columns[LIST_FIELD_COUNT];
   for (size_t i = 0; i < LIST_FIELD_COUNT; i++) {
-    columns[i] = avro_find(&rows.batch.schema->root, rows.batch.columns, &list_fields[i]);
+    columns[i] = ice_avro_find_column(&rows.batch.schema->root, rows.batch.columns, &list_fields[i]);
   }
   for (;;) {
     bool found = false;
-    ICE_TRY(avro_rows_next(&rows, &found, err));
+    ICE_TRY(ice_avro_rows_next(&rows, &found, err));
     if (!found) {
       break;
     }
@@ -324,6 +327,6 @@ done:
   if (status != ICE_OK) {
     ice_error_prepend(err, "manifest list");
   }
-  avro_rows_close(&rows);
+  ice_avro_rows_close(&rows);
   return status;
 }

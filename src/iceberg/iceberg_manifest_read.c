@@ -1,7 +1,7 @@
 // Reading manifests of any writer: fields are found by id.
+#include <stdlib.h>
 #include "iceberg/iceberg_avro_priv.h"
 #include "iceberg/iceberg_manifest.h"
-#include <stdlib.h>
 
 enum { METRICS_MAX = 1 << 20 };
 
@@ -128,17 +128,17 @@ ice_status ice_manifest_reader_create(ice_str file, const ice_manifest_file *inh
   reader->inherit = inherit;
   reader->partition_type = partition_type;
   ice_bytes_init(&reader->key, ICE_AVRO_BLOCK_SIZE_MAX);
-  ICE_TRY(avro_rows_open(&reader->rows, file, entry_fields, ENTRY_FIELD_COUNT, err));
+  ICE_TRY(ice_avro_rows_open(&reader->rows, file, entry_fields, ENTRY_FIELD_COUNT, err));
   const ice_batch *batch = &reader->rows.batch;
   for (size_t i = 0; i < ENTRY_FIELD_COUNT; i++) {
-    reader->entry[i] = avro_find(&batch->schema->root, batch->columns, &entry_fields[i]);
+    reader->entry[i] = ice_avro_find_column(&batch->schema->root, batch->columns, &entry_fields[i]);
   }
   const ice_column *data_file = reader->entry[ENTRY_FILE];
   if (!reader->entry[ENTRY_STATUS] || !data_file || data_file->kind != ICE_KIND_STRUCT) {
     ICE_FAIL(ICE_CORRUPT, "a manifest without \"status\" or \"data_file\"");
   }
   for (size_t i = 0; i < FILE_FIELD_COUNT; i++) {
-    reader->file[i] = avro_find(data_file->type, data_file->children, &file_fields[i]);
+    reader->file[i] = ice_avro_find_column(data_file->type, data_file->children, &file_fields[i]);
   }
   ICE_TRY(bind_partition(reader, err));
   *out = reader;
@@ -155,7 +155,7 @@ void ice_manifest_reader_destroy(ice_manifest_reader *reader) {
   if (!reader) {
     return;
   }
-  avro_rows_close(&reader->rows);
+  ice_avro_rows_close(&reader->rows);
   free(reader->partition);
   ice_bytes_deinit(&reader->key);
   free(reader);
@@ -171,14 +171,14 @@ const ice_type *ice_manifest_reader_partition_type(const ice_manifest_reader *re
 
 static ice_status get_number(const ice_manifest_reader *reader, enum file_field field, int64_t *out, bool *present,
                              ice_error *err) {
-  return avro_get_i64(reader->file[field], 0, file_fields[field].name, out, present, err);
+  return ice_avro_get_i64(reader->file[field], 0, file_fields[field].name, out, present, err);
 }
 
 static ice_status get_text(const ice_manifest_reader *reader, enum file_field field, ice_arena *arena, ice_str *out,
                            ice_error *err) {
   bool present;
   ice_str text;
-  ice_status status = avro_get_text(reader->file[field], 0, file_fields[field].name, &text, &present, err);
+  ice_status status = ice_avro_get_text(reader->file[field], 0, file_fields[field].name, &text, &present, err);
   return status == ICE_OK && present ? ice_arena_copy_str(arena, text, out, err) : status;
 }
 
@@ -227,7 +227,7 @@ static ice_status get_counts(const ice_manifest_reader *reader, enum file_field 
   for (int64_t i = found.from; i < found.from + (int64_t)found.count; i++) {
     bool present;
     list[used].field_id = ice_column_i32(found.keys, i);
-    ICE_TRY(avro_get_i64(found.values, i, file_fields[field].name, &list[used].value, &present, err));
+    ICE_TRY(ice_avro_get_i64(found.values, i, file_fields[field].name, &list[used].value, &present, err));
     used += present;
   }
   *out = list;
@@ -250,7 +250,7 @@ static ice_status get_bounds(const ice_manifest_reader *reader, enum file_field 
     bool present;
     ice_str text;
     list[used].field_id = ice_column_i32(found.keys, i);
-    ICE_TRY(avro_get_text(found.values, i, file_fields[field].name, &text, &present, err));
+    ICE_TRY(ice_avro_get_text(found.values, i, file_fields[field].name, &text, &present, err));
     if (present) {
       ICE_TRY(ice_arena_copy_str(arena, text, &list[used++].value, err));
     }
@@ -295,7 +295,7 @@ static ice_status get_integers(const ice_manifest_reader *reader, enum file_fiel
   }
   for (uint32_t i = 0; i < *count; i++) {
     bool present;
-    ICE_TRY(avro_get_i64(items, from + i, file_fields[field].name, &list[i], &present, err));
+    ICE_TRY(ice_avro_get_i64(items, from + i, file_fields[field].name, &list[i], &present, err));
     if (!present) {
       ICE_FAIL(ICE_CORRUPT, "%s holds a null", file_fields[field].name);
     }
@@ -420,21 +420,21 @@ ice_status ice_manifest_reader_next(ice_manifest_reader *reader, ice_arena *aren
   bool present = false;
   int64_t number = 0;
   *entry = (ice_manifest_entry){0};
-  ICE_TRY(avro_rows_next(&reader->rows, found, err));
+  ICE_TRY(ice_avro_rows_next(&reader->rows, found, err));
   if (!*found) {
     goto done;
   }
-  ICE_TRY(avro_get_i64(reader->entry[ENTRY_STATUS], 0, "status", &number, &present, err));
+  ICE_TRY(ice_avro_get_i64(reader->entry[ENTRY_STATUS], 0, "status", &number, &present, err));
   if (!present || number < ICE_ENTRY_EXISTING || number > ICE_ENTRY_DELETED) {
     ICE_FAIL(ICE_CORRUPT, "entry status %lld", (long long)number);
   }
   entry->status = (ice_entry_status)number;
-  ICE_TRY(avro_get_i64(reader->entry[ENTRY_SNAPSHOT], 0, "snapshot_id", &entry->snapshot_id, &entry->has_snapshot_id,
-                       err));
-  ICE_TRY(avro_get_i64(reader->entry[ENTRY_SEQUENCE], 0, "sequence_number", &entry->sequence_number,
-                       &entry->has_sequence_number, err));
-  ICE_TRY(avro_get_i64(reader->entry[ENTRY_FILE_SEQUENCE], 0, "file_sequence_number", &entry->file_sequence_number,
-                       &entry->has_file_sequence_number, err));
+  ICE_TRY(ice_avro_get_i64(reader->entry[ENTRY_SNAPSHOT], 0, "snapshot_id", &entry->snapshot_id,
+                           &entry->has_snapshot_id, err));
+  ICE_TRY(ice_avro_get_i64(reader->entry[ENTRY_SEQUENCE], 0, "sequence_number", &entry->sequence_number,
+                           &entry->has_sequence_number, err));
+  ICE_TRY(ice_avro_get_i64(reader->entry[ENTRY_FILE_SEQUENCE], 0, "file_sequence_number",
+                           &entry->file_sequence_number, &entry->has_file_sequence_number, err));
   ICE_TRY(read_file(reader, arena, &entry->file, err));
   inherit_numbers(reader, entry);
 done:

@@ -308,7 +308,8 @@ ice_status ice_file_metrics_build(const ice_schema *schema, const ice_metrics_co
   ice_status status = ICE_OK;
   *out = (ice_file_metrics){0};
   ice_metric_count *counts = ice_arena_alloc_array(arena, (size_t)leaf_count * 4, sizeof *counts, err);
-  ice_metric_bound *bounds = counts ? ice_arena_alloc_array(arena, (size_t)leaf_count * 2, sizeof *bounds, err) : NULL;
+  ice_metric_bound *bounds =
+      counts ? ice_arena_alloc_array(arena, (size_t)leaf_count * 2, sizeof *bounds, err) : NULL;
   if (!bounds) {
     return err ? err->status : ICE_NO_MEMORY;
   }

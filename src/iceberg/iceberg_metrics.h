@@ -38,8 +38,8 @@ typedef struct ice_metrics_override {
 /// `write.metadata.metrics.*` of a table.
 typedef struct ice_metrics_config {
   ice_metrics_mode mode;
-  uint32_t length;        ///< for TRUNCATE
-  uint32_t columns_max;   ///< leaf columns beyond these get no metrics without an override
+  uint32_t length;       ///< for TRUNCATE
+  uint32_t columns_max;  ///< leaf columns beyond these get no metrics without an override
   const ice_metrics_override *overrides;
   uint32_t override_count;
 } ice_metrics_config;
@@ -60,8 +60,8 @@ ICE_MUST_CHECK ice_status ice_metrics_config_read(const ice_schema *schema, cons
 ///
 /// Ownership: the maps are from `arena`. Errors: NO_MEMORY, LIMIT, INTERNAL (a bound of the wrong size).
 ICE_MUST_CHECK ice_status ice_file_metrics_build(const ice_schema *schema, const ice_metrics_config *config,
-                                                 const ice_leaf_metrics *leaves, uint32_t leaf_count, ice_arena *arena,
-                                                 ice_file_metrics *out, ice_error *err);
+                                                 const ice_leaf_metrics *leaves, uint32_t leaf_count,
+                                                 ice_arena *arena, ice_file_metrics *out, ice_error *err);
 
 /// Append the single-value serialization of a value that a column holds.
 ICE_MUST_CHECK ice_status ice_single_value_append(const ice_type *type, ice_str raw, ice_bytes *out, ice_error *err);
@@ -73,8 +73,8 @@ ICE_MUST_CHECK ice_status ice_single_value_read(const ice_type *type, ice_str se
 /// Order of two raw values of one primitive type: <0, 0, >0. Text by bytes; -0.0 before +0.0; NaN after all.
 int ice_raw_compare(const ice_type *type, ice_str a, ice_str b);
 
-/// The upper bound of all texts that begin with the first `length` code points of `text`, at most that long: appended to
-/// `out`; `*found` is false where there is none. `text` must be UTF-8, else there is none.
+/// The upper bound of all texts that begin with the first `length` code points of `text`, at most that long: appended
+/// to `out`; `*found` is false where there is none. `text` must be UTF-8, else there is none.
 ICE_MUST_CHECK ice_status ice_truncate_upper_text(ice_str text, uint32_t length, ice_bytes *out, bool *found,
                                                   ice_error *err);
 /// The same for bytes.

@@ -1,10 +1,10 @@
 #include "iceberg/iceberg_partition_key.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include "base/checked.h"
 #include "codec/iso8601.h"
 #include "codec/uuid.h"
-#include <stdio.h>
-#include <stdlib.h>
 
 enum { PATH_STEPS_MAX = ICE_SCHEMA_DEPTH_MAX, VALUE_TEXT_MAX = 1 << 24 };
 
@@ -145,9 +145,7 @@ static ice_datum datum_of(const ice_column *column, int64_t row) {
   return (ice_datum){.raw = {.data = (const char *)ice_column_fixed(column, row), .size = column->width}};
 }
 
-static size_t fixed_size(const ice_type *type) {
-  return type->kind == ICE_KIND_BOOLEAN ? 1 : ice_type_width(type);
-}
+static size_t fixed_size(const ice_type *type) { return type->kind == ICE_KIND_BOOLEAN ? 1 : ice_type_width(type); }
 
 ice_status ice_partition_key_append(const ice_type *type, const ice_datum *value, ice_bytes *out, ice_error *err) {
   ice_status status = ICE_OK;
@@ -329,7 +327,8 @@ static ice_status append_value(ice_transform transform, const ice_type *type, ic
     case ICE_TRANSFORM_YEAR: return ice_bytes_append_format(out, err, "%04lld", 1970 + (long long)value);
     case ICE_TRANSFORM_MONTH: {
       int64_t months = (int64_t)value + 1970 * 12;
-      return ice_bytes_append_format(out, err, "%04lld-%02d", (long long)(months >= 0 ? months / 12 : (months - 11) / 12),
+      return ice_bytes_append_format(out, err, "%04lld-%02d",
+                                     (long long)(months >= 0 ? months / 12 : (months - 11) / 12),
                                      (int)((months % 12 + 12) % 12) + 1);
     }
     case ICE_TRANSFORM_HOUR: {

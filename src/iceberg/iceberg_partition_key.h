@@ -1,5 +1,5 @@
-/// Partition values of rows: one canonical byte string per tuple, equal exactly where the tuples are equal, so that it
-/// can be a map key, and can be read back.
+/// Partition values of rows: one canonical byte string per tuple, equal exactly where the tuples are equal, so that
+/// it can be a map key, and can be read back.
 ///
 /// Encoding, per field in spec order: 0 for null, else 1 and the value: fixed-width values as a column holds them (a
 /// boolean as one byte), text as a 32-bit little-endian size and its bytes.

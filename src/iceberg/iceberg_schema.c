@@ -8,7 +8,8 @@ static ice_status type_from_json(ice_schema *schema, const json_t *json, ice_str
                                  ice_error *err);
 
 // A default is kept as the JSON text that it came as.
-static ice_status keep_default(ice_schema *schema, const json_t *json, const char *key, ice_str *out, ice_error *err) {
+static ice_status keep_default(ice_schema *schema, const json_t *json, const char *key, ice_str *out,
+                               ice_error *err) {
   ice_status status = ICE_OK;
   const json_t *value = json_object_get(json, key);
   ice_bytes text;

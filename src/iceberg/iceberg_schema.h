@@ -22,8 +22,8 @@ ICE_MUST_CHECK ice_status ice_schema_to_json(const ice_schema *schema, json_t **
 /// Append the schema as compact JSON text.
 ICE_MUST_CHECK ice_status ice_schema_append_json(const ice_schema *schema, ice_bytes *out, ice_error *err);
 
-/// A copy with new ids above `*last_id`, which grows, numbered as Java numbers them: the fields of a struct first, then
-/// what is nested in each. Identifier fields keep their places.
+/// A copy with new ids above `*last_id`, which grows, numbered as Java numbers them: the fields of a struct first,
+/// then what is nested in each. Identifier fields keep their places.
 ICE_MUST_CHECK ice_status ice_schema_assign_fresh_ids(const ice_schema *schema, int32_t *last_id, ice_schema **out,
                                                       ice_error *err);
 

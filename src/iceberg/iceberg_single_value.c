@@ -105,13 +105,11 @@ static double load_double(const ice_type *type, const char *data) {
 int ice_raw_compare(const ice_type *type, ice_str a, ice_str b) {
   switch (type->kind) {
     case ICE_KIND_INT:
-    case ICE_KIND_DATE:
-      return compare_i64((int32_t)ice_load_u32le(a.data), (int32_t)ice_load_u32le(b.data));
+    case ICE_KIND_DATE: return compare_i64((int32_t)ice_load_u32le(a.data), (int32_t)ice_load_u32le(b.data));
     case ICE_KIND_LONG:
     case ICE_KIND_TIME:
     case ICE_KIND_TIMESTAMP:
-    case ICE_KIND_TIMESTAMPTZ:
-      return compare_i64((int64_t)ice_load_u64le(a.data), (int64_t)ice_load_u64le(b.data));
+    case ICE_KIND_TIMESTAMPTZ: return compare_i64((int64_t)ice_load_u64le(a.data), (int64_t)ice_load_u64le(b.data));
     case ICE_KIND_FLOAT:
     case ICE_KIND_DOUBLE: return compare_double(load_double(type, a.data), load_double(type, b.data));
     case ICE_KIND_DECIMAL: {

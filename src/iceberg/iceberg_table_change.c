@@ -1,7 +1,7 @@
 // Requirements and updates as JSON of the REST catalog specification.
+#include <stdlib.h>
 #include "iceberg/iceberg_schema.h"
 #include "iceberg/iceberg_table_update.h"
-#include <stdlib.h>
 
 enum { CHANGE_LIST_MAX = 1 << 20, CHANGE_ARENA_MAX = 1 << 28 };
 
@@ -126,7 +126,9 @@ static ice_status update_to_json(const ice_table_update *update, json_t *json, i
       status = ice_partition_spec_to_json(update->spec, &value, err);
       status = put_made(json, "spec", status, value, err);
       break;
-    case ICE_UPDATE_ADD_SORT_ORDER: status = ice_json_put(json, "sort-order", json_deep_copy(update->json), err); break;
+    case ICE_UPDATE_ADD_SORT_ORDER:
+      status = ice_json_put(json, "sort-order", json_deep_copy(update->json), err);
+      break;
     case ICE_UPDATE_ADD_SNAPSHOT:
       status = ice_snapshot_to_json(update->snapshot, &value, err);
       status = put_made(json, "snapshot", status, value, err);
@@ -407,11 +409,9 @@ ice_status ice_table_create_change(const ice_table_metadata *metadata, ice_arena
   const json_t *orders = json_object_get(metadata->document, "sort-orders");
   requirement->kind = ICE_ASSERT_CREATE;
   updates[0] = (ice_table_update){.kind = ICE_UPDATE_ASSIGN_UUID, .text = metadata->uuid};
-  updates[1] =
-      (ice_table_update){.kind = ICE_UPDATE_UPGRADE_FORMAT_VERSION, .id = metadata->format_version};
-  updates[2] = (ice_table_update){.kind = ICE_UPDATE_ADD_SCHEMA,
-                                  .schema = ice_table_current_schema(metadata),
-                                  .id = metadata->last_column_id};
+  updates[1] = (ice_table_update){.kind = ICE_UPDATE_UPGRADE_FORMAT_VERSION, .id = metadata->format_version};
+  updates[2] = (ice_table_update){
+      .kind = ICE_UPDATE_ADD_SCHEMA, .schema = ice_table_current_schema(metadata), .id = metadata->last_column_id};
   updates[3] = (ice_table_update){.kind = ICE_UPDATE_SET_CURRENT_SCHEMA, .id = -1};
   updates[4] = (ice_table_update){.kind = ICE_UPDATE_ADD_SPEC, .spec = ice_table_default_spec(metadata)};
   updates[5] = (ice_table_update){.kind = ICE_UPDATE_SET_DEFAULT_SPEC, .id = -1};

@@ -1,5 +1,5 @@
-/// Table metadata (spec, "Table Metadata", Appendix C): parsed from metadata.json of v1, v2 and v3. The JSON document is
-/// kept and edited, so that fields which this program does not know survive a rewrite.
+/// Table metadata (spec, "Table Metadata", Appendix C): parsed from metadata.json of v1, v2 and v3. The JSON document
+/// is kept and edited, so that fields which this program does not know survive a rewrite.
 ///
 /// Ownership: one immutable object; everything that its functions return lives as long as it does.
 /// Threads: any, once parsed.
@@ -91,8 +91,8 @@ ice_str ice_table_property(const ice_table_metadata *metadata, ice_str key);
 /// How two snapshots relate. Expired snapshots end the walk: then the answer may be UNKNOWN.
 typedef enum ice_ancestry { ICE_ANCESTRY_NO, ICE_ANCESTRY_YES, ICE_ANCESTRY_UNKNOWN } ice_ancestry;
 
-/// Is `ancestor` reached from `snapshot` over parents (a snapshot is its own ancestor)? UNKNOWN where the walk ends at
-/// a parent that the metadata no longer has.
+/// Is `ancestor` reached from `snapshot` over parents (a snapshot is its own ancestor)? UNKNOWN where the walk ends
+/// at a parent that the metadata no longer has.
 ice_ancestry ice_table_is_ancestor(const ice_table_metadata *metadata, int64_t ancestor, int64_t snapshot);
 
 #endif

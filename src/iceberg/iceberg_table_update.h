@@ -7,13 +7,13 @@
 
 typedef enum ice_requirement_kind {
   ICE_ASSERT_CREATE,
-  ICE_ASSERT_TABLE_UUID,               ///< uuid
-  ICE_ASSERT_REF_SNAPSHOT_ID,          ///< ref, has_snapshot_id, snapshot_id
-  ICE_ASSERT_LAST_ASSIGNED_FIELD_ID,   ///< id
-  ICE_ASSERT_CURRENT_SCHEMA_ID,        ///< id
+  ICE_ASSERT_TABLE_UUID,                  ///< uuid
+  ICE_ASSERT_REF_SNAPSHOT_ID,             ///< ref, has_snapshot_id, snapshot_id
+  ICE_ASSERT_LAST_ASSIGNED_FIELD_ID,      ///< id
+  ICE_ASSERT_CURRENT_SCHEMA_ID,           ///< id
   ICE_ASSERT_LAST_ASSIGNED_PARTITION_ID,  ///< id
-  ICE_ASSERT_DEFAULT_SPEC_ID,          ///< id
-  ICE_ASSERT_DEFAULT_SORT_ORDER_ID     ///< id
+  ICE_ASSERT_DEFAULT_SPEC_ID,             ///< id
+  ICE_ASSERT_DEFAULT_SORT_ORDER_ID        ///< id
 } ice_requirement_kind;
 
 typedef struct ice_table_requirement {
@@ -73,12 +73,13 @@ ICE_MUST_CHECK ice_status ice_table_check_requirements(const ice_table_metadata 
                                                        const ice_table_requirement *requirements, uint32_t count,
                                                        ice_error *err);
 
-/// Apply updates to `base` and make the next metadata. `previous_location` (may be empty: a new table) is where `base`
-/// is stored: it goes into metadata-log, which `write.metadata.previous-versions-max` (100) bounds. `now_ms` becomes
-/// last-updated-ms, unless the table or the snapshot added has a later time already.
+/// Apply updates to `base` and make the next metadata. `previous_location` (may be empty: a new table) is where
+/// `base` is stored: it goes into metadata-log, which `write.metadata.previous-versions-max` (100) bounds. `now_ms`
+/// becomes last-updated-ms, unless the table or the snapshot added has a later time already.
 ///
 /// Ownership: `*out` is the caller's to destroy; `base` is unchanged.
-/// Errors: INVALID_ARGUMENT (a duplicate snapshot id, a sequence number that does not grow, an id that is not there, …),
+/// Errors: INVALID_ARGUMENT (a duplicate snapshot id, a sequence number that does not grow, an id that is not there,
+/// …),
 ///   UNSUPPORTED (adding a snapshot to a table that is not v2), NO_MEMORY, LIMIT.
 ICE_MUST_CHECK ice_status ice_table_apply_updates(const ice_table_metadata *base, const ice_table_update *updates,
                                                   uint32_t count, ice_str previous_location, int64_t now_ms,
@@ -98,8 +99,8 @@ typedef struct ice_table_change_read {
 
 /// Read `requirements` and `updates` of a REST commit body; a reference of `body` is kept.
 ///
-/// Ownership: `out` is the caller's storage; deinit in any case. Errors: CORRUPT, UNSUPPORTED (an update or requirement
-/// that is not known: names it), NO_MEMORY, LIMIT.
+/// Ownership: `out` is the caller's storage; deinit in any case. Errors: CORRUPT, UNSUPPORTED (an update or
+/// requirement that is not known: names it), NO_MEMORY, LIMIT.
 ICE_MUST_CHECK ice_status ice_table_change_from_json(json_t *body, ice_table_change_read *out, ice_error *err);
 /// Accepts a zeroed one.
 void ice_table_change_read_deinit(ice_table_change_read *change);

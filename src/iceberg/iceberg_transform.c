@@ -75,8 +75,7 @@ ice_status ice_transform_format(ice_transform transform, ice_bytes *out, ice_err
   if (transform.kind == ICE_TRANSFORM_UNKNOWN) {
     return ice_error_set(err, ICE_INVALID_ARGUMENT, "a transform that is not known has no spelling");
   }
-  return ice_bytes_append_format(out, err, "%s[%d]",
-                                 transform.kind == ICE_TRANSFORM_BUCKET ? "bucket" : "truncate",
+  return ice_bytes_append_format(out, err, "%s[%d]", transform.kind == ICE_TRANSFORM_BUCKET ? "bucket" : "truncate",
                                  transform.parameter);
 }
 

@@ -23,6 +23,7 @@ typedef struct ice_parquet_reader_options {
   size_t metadata_memory_max;  ///< bytes that the parsed footer may take
   size_t page_size_max;        ///< bytes of one page, compressed or not
   size_t slots_max;            ///< values of one leaf within one call of read
+  bool ignore_crc;             ///< read on where a page's CRC does not match: for rescue, and for fuzzing
 } ice_parquet_reader_options;
 
 /// 64 MiB of footer, 256 MiB of metadata, pages of 512 MiB, 64 Mi values.

@@ -186,11 +186,14 @@ ice_status ice_parquet_layout_create(const ice_schema *schema, ice_parquet_layou
     ICE_FAIL(ICE_UNSUPPORTED, "Parquet has no schema without columns");
   }
   layout = calloc(1, sizeof *layout);
-  way = calloc(1, sizeof *way);
-  if (!layout || !way) {
+  if (!layout) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for the layout of a schema");
   }
   layout->references = 1;
+  way = calloc(1, sizeof *way);
+  if (!way) {
+    ICE_FAIL(ICE_NO_MEMORY, "out of memory for the layout of a schema");
+  }
   layout->schema = ice_schema_ref(schema);
   ice_arena_init(&layout->arena, SIZE_MAX);
   layout->leaves = ice_arena_alloc_array(&layout->arena, count_leaves(&schema->root), sizeof *layout->leaves, err);

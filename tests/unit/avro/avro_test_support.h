@@ -2,8 +2,8 @@
 #ifndef ICE_AVRO_TEST_SUPPORT_H
 #define ICE_AVRO_TEST_SUPPORT_H
 
-#include "columnar/batch.h"
 #include <stdio.h>
+#include "columnar/batch.h"
 
 static inline void test_put_value(ice_bytes *out, const ice_column *column, int64_t row) {
   ice_status status = ICE_OK;

@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "avro/avro_container.h"
@@ -28,7 +29,10 @@ static void write_file(ice_codec codec, int count, ice_bytes *out) {
 
 static void test_avro_container__writes_the_specified_bytes(void **state) {
   (void)state;
-  static const uint8_t head[] = "Obj\x01\x06\x16" "avro.schema\x0a\"int\"\x14" "avro.codec\x08null\x02k\x02v\x00";
+  static const uint8_t head[] =
+      "Obj\x01\x06\x16"
+      "avro.schema\x0a\"int\"\x14"
+      "avro.codec\x08null\x02k\x02v\x00";
   ice_bytes file;
   write_file(ICE_CODEC_NONE, 2, &file);
   assert_int_equal(file.size, sizeof head - 1 + 16 + 4 + 16);

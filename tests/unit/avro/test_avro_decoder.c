@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "avro/avro_decoder.h"
@@ -61,8 +62,8 @@ static ice_status decode(fixture *run, const void *data, size_t size, size_t *co
   return status;
 }
 
-static void expect_row(const char *writer, const char *reader, const char *const *paths, const void *data, size_t size,
-                       const char *expected) {
+static void expect_row(const char *writer, const char *reader, const char *const *paths, const void *data,
+                       size_t size, const char *expected) {
   fixture run;
   size_t consumed = 0;
   ice_bytes text;
@@ -78,18 +79,23 @@ static void expect_row(const char *writer, const char *reader, const char *const
   close_fixture(&run);
 }
 
-#define ROW(writer, reader, paths, data, expected) \
-  expect_row(writer, reader, paths, data, sizeof(data) - 1, expected)
+#define ROW(writer, reader, paths, data, expected) expect_row(writer, reader, paths, data, sizeof(data) - 1, expected)
 
 #define RECORD(fields) "{\"type\":\"record\",\"name\":\"test\",\"fields\":[" fields "]}"
 #define FIELD(name, type) "{\"name\":\"" name "\",\"type\":" type "}"
 
 static void test_avro_decoder__reads_the_examples_of_the_specification(void **state) {
   (void)state;
-  ROW(RECORD(FIELD("a", "\"long\"") "," FIELD("b", "\"string\"")), NULL, NULL, "\x36\x06" "foo", "27 'foo'");
+  ROW(RECORD(FIELD("a", "\"long\"") "," FIELD("b", "\"string\"")), NULL, NULL,
+      "\x36\x06"
+      "foo",
+      "27 'foo'");
   ROW(RECORD(FIELD("a", "{\"type\":\"array\",\"items\":\"long\"}")), NULL, NULL, "\x04\x06\x36\x00", "[3,27]");
   ROW(RECORD(FIELD("a", "[\"null\",\"string\"]")), NULL, NULL, "\x00", "null");
-  ROW(RECORD(FIELD("a", "[\"null\",\"string\"]")), NULL, NULL, "\x02\x02" "a", "'a'");
+  ROW(RECORD(FIELD("a", "[\"null\",\"string\"]")), NULL, NULL,
+      "\x02\x02"
+      "a",
+      "'a'");
   ROW(RECORD(FIELD("a", "[\"string\",\"null\"]")), NULL, NULL, "\x02", "null");
   ROW(RECORD(FIELD("a", "{\"type\":\"enum\",\"name\":\"Foo\",\"symbols\":[\"A\",\"B\",\"C\",\"D\"]}")), NULL, NULL,
       "\x06", "'D'");
@@ -181,7 +187,9 @@ static void test_avro_decoder__maps_logical_types(void **state) {
   assert_int_equal(root->fields[4].type.precision, 4);
   assert_int_equal(root->fields[4].type.scale, 2);
   close_fixture(&run);
-  static const char data[] = "\x01\x02\x03\x04\x02\x80" "0123456789abcdef";
+  static const char data[] =
+      "\x01\x02\x03\x04\x02\x80"
+      "0123456789abcdef";
   ROW(schema, NULL, NULL, data,
       "-1 1000 -2000 2 x80ffffffffffffffffffffffffffffff x30313233343536373839616263646566");
 }
@@ -195,8 +203,10 @@ static void test_avro_decoder__checks_ranges_of_times_and_decimals(void **state)
       ICE_OK);
   assert_int_equal(decode(&run, "\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10, &consumed), ICE_CORRUPT);
   close_fixture(&run);
-  assert_int_equal(open_fixture(&run, RECORD(FIELD("t", "{\"type\":\"bytes\",\"logicalType\":\"decimal\","
-                                                        "\"precision\":3}")),
+  assert_int_equal(open_fixture(&run,
+                                RECORD(FIELD("t",
+                                             "{\"type\":\"bytes\",\"logicalType\":\"decimal\","
+                                             "\"precision\":3}")),
                                 NULL, NULL),
                    ICE_OK);
   assert_int_equal(decode(&run, "\x04\x03\xe7", 3, &consumed), ICE_OK);       // 999
@@ -210,7 +220,7 @@ static void test_avro_decoder__checks_ranges_of_times_and_decimals(void **state)
   close_fixture(&run);
 }
 
-#define HEALTH                                                                                                      \
+#define HEALTH \
   "{\"type\":\"record\",\"name\":\"P\",\"fields\":[" FIELD("deviceId", "\"string\"") ","                            \
   "{\"name\":\"samples\",\"field-id\":5,\"type\":{\"type\":\"array\",\"element-id\":6,\"items\":{\"type\":"         \
   "\"record\",\"name\":\"S\",\"fields\":[" FIELD("id", "\"string\"") "," FIELD("value", "\"double\"") ","           \
@@ -219,10 +229,29 @@ static void test_avro_decoder__checks_ranges_of_times_and_decimals(void **state)
 
 // Two samples in two blocks, the second with its size in front.
 static const char health_datum[] =
-    "\x02" "D"
-    "\x02" "\x02" "a" "\0\0\0\0\0\0\xf0\x3f" "\x00" "\x02\x02" "k" "\x02" "v" "\x00" "\x01"
-    "\x01\x1e" "\x02" "b" "\0\0\0\0\0\0\0\x40" "\x02\x02" "c" "\x00" "\x00"
-    "\x00" "\x0e";
+    "\x02"
+    "D"
+    "\x02"
+    "\x02"
+    "a"
+    "\0\0\0\0\0\0\xf0\x3f"
+    "\x00"
+    "\x02\x02"
+    "k"
+    "\x02"
+    "v"
+    "\x00"
+    "\x01"
+    "\x01\x1e"
+    "\x02"
+    "b"
+    "\0\0\0\0\0\0\0\x40"
+    "\x02\x02"
+    "c"
+    "\x00"
+    "\x00"
+    "\x00"
+    "\x0e";
 
 static void test_avro_decoder__reads_nested_records(void **state) {
   (void)state;
@@ -312,9 +341,9 @@ static void test_avro_decoder__survives_every_changed_byte(void **state) {
 static void test_avro_decoder__bounds_hostile_counts(void **state) {
   (void)state;
   // 2^60 items of no size, wanted and unwanted.
-  static const char schema[] =
-      RECORD(FIELD("a", "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"e\",\"fields\":[]}}") ","
-             FIELD("b", "\"int\""));
+  static const char schema[] = RECORD(
+      FIELD("a", "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"e\",\"fields\":[]}}") "," FIELD(
+          "b", "\"int\""));
   static const char data[] = "\x80\x80\x80\x80\x80\x80\x80\x80\x20\x00\x00";
   static const char *const only_b[] = {"b", NULL};
   const char *const *const choices[] = {NULL, only_b};
@@ -333,8 +362,8 @@ static void test_avro_decoder__bounds_hostile_counts(void **state) {
 
 static void test_avro_decoder__skips_recursive_types_and_bounds_them(void **state) {
   (void)state;
-  static const char schema[] =
-      "{\"type\":\"record\",\"name\":\"N\",\"fields\":[" FIELD("next", "[\"null\",\"N\"]") "," FIELD("v", "\"int\"") "]}";
+  static const char schema[] = "{\"type\":\"record\",\"name\":\"N\",\"fields\":[" FIELD(
+      "next", "[\"null\",\"N\"]") "," FIELD("v", "\"int\"") "]}";
   static const char *const only_v[] = {"v", NULL};
   fixture run;
   assert_int_equal(open_fixture(&run, schema, NULL, NULL), ICE_UNSUPPORTED);
@@ -373,7 +402,8 @@ typedef struct promotion_case {
   const char *expected;  ///< NULL: does not resolve
 } promotion_case;
 
-#define CASE(writer, reader, data, expected) {writer, reader, data, sizeof(data) - 1, expected}
+#define CASE(writer, reader, data, expected) \
+  { writer, reader, data, sizeof(data) - 1, expected }
 
 static void test_avro_decoder__resolves_every_pair_of_primitives(void **state) {
   (void)state;
@@ -401,7 +431,8 @@ static void test_avro_decoder__resolves_every_pair_of_primitives(void **state) {
       CASE("\"null\"", "[\"null\",\"int\"]", "", "null"),
       CASE("\"null\"", "\"int\"", "", NULL),
       CASE("[\"int\",\"boolean\"]", "\"string\"", "", NULL),
-      CASE("{\"type\":\"array\",\"items\":\"int\"}", "{\"type\":\"array\",\"items\":\"long\"}", "\x02\x08\x00", "[4]"),
+      CASE("{\"type\":\"array\",\"items\":\"int\"}", "{\"type\":\"array\",\"items\":\"long\"}", "\x02\x08\x00",
+           "[4]"),
       CASE("{\"type\":\"map\",\"values\":\"int\"}", "{\"type\":\"map\",\"values\":[\"null\",\"double\"]}",
            "\x02\x02k\x08\x00", "['k'=4]"),
       CASE("{\"type\":\"array\",\"items\":\"int\"}", "{\"type\":\"map\",\"values\":\"int\"}", "\x00", NULL),
@@ -438,9 +469,9 @@ static void test_avro_decoder__fails_where_a_branch_has_no_place(void **state) {
   (void)state;
   fixture run;
   size_t consumed;
-  assert_int_equal(open_fixture(&run, RECORD(FIELD("a", "[\"null\",\"string\"]")), RECORD(FIELD("a", "\"string\"")),
-                                NULL),
-                   ICE_OK);
+  assert_int_equal(
+      open_fixture(&run, RECORD(FIELD("a", "[\"null\",\"string\"]")), RECORD(FIELD("a", "\"string\"")), NULL),
+      ICE_OK);
   assert_int_equal(decode(&run, "\x00", 1, &consumed), ICE_CORRUPT);
   assert_int_equal(decode(&run, "\x04", 1, &consumed), ICE_CORRUPT);
   close_fixture(&run);
@@ -478,9 +509,10 @@ static void test_avro_decoder__fills_in_defaults_and_follows_aliases(void **stat
 static void test_avro_decoder__reads_an_array_of_pairs_as_a_map(void **state) {
   (void)state;
   static const char schema[] =
-      RECORD(FIELD("m", "[\"null\",{\"type\":\"array\",\"logicalType\":\"map\",\"items\":{\"type\":\"record\",\"name\":"
-                        "\"k117_v118\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":117},"
-                        "{\"name\":\"value\",\"type\":\"long\",\"field-id\":118}]}}]"));
+      RECORD(FIELD("m",
+                   "[\"null\",{\"type\":\"array\",\"logicalType\":\"map\",\"items\":{\"type\":\"record\",\"name\":"
+                   "\"k117_v118\",\"fields\":[{\"name\":\"key\",\"type\":\"int\",\"field-id\":117},"
+                   "{\"name\":\"value\",\"type\":\"long\",\"field-id\":118}]}}]"));
   ROW(schema, NULL, NULL, "\x02\x04\x02\x04\x06\x08\x00", "[1=2,3=4]");
   fixture run;
   assert_int_equal(open_fixture(&run, schema, NULL, NULL), ICE_OK);

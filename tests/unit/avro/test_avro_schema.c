@@ -1,12 +1,13 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
+#include <stdio.h>
 #include "avro/avro_schema.h"
 #include "base/bytes.h"
-#include <stdio.h>
 
 static ice_avro_schema *parse(const char *text) {
   ice_avro_schema *schema = NULL;
@@ -118,26 +119,27 @@ static void test_avro_schema__takes_a_logical_type_only_where_it_fits(void **sta
 
 static void test_avro_schema__refuses_what_is_no_schema(void **state) {
   (void)state;
-  static const char *const texts[] = {
-      "",
-      "{",
-      "7",
-      "\"nope\"",
-      "{\"type\":\"record\",\"name\":\"r\"}",
-      "{\"type\":\"record\",\"fields\":[]}",
-      "{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"name\":\"a\"}]}",
-      "{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"type\":\"int\"}]}",
-      "{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"name\":\"a\",\"type\":\"int\"},{\"name\":\"a\",\"type\":\"int\"}]}",
-      "{\"type\":\"array\"}",
-      "{\"type\":\"map\"}",
-      "{\"type\":\"fixed\",\"name\":\"f\"}",
-      "{\"type\":\"fixed\",\"name\":\"f\",\"size\":-1}",
-      "{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[]}",
-      "{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[\"A\"],\"default\":\"B\"}",
-      "[]",
-      "[\"int\",[\"null\"]]",
-      "[\"int\",\"int\"]",
-      "{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"name\":\"a\",\"type\":{\"type\":\"fixed\",\"name\":\"r\",\"size\":1}}]}"};
+  static const char *const texts[] = {"",
+                                      "{",
+                                      "7",
+                                      "\"nope\"",
+                                      "{\"type\":\"record\",\"name\":\"r\"}",
+                                      "{\"type\":\"record\",\"fields\":[]}",
+                                      "{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"name\":\"a\"}]}",
+                                      "{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"type\":\"int\"}]}",
+                                      "{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"name\":\"a\",\"type\":"
+                                      "\"int\"},{\"name\":\"a\",\"type\":\"int\"}]}",
+                                      "{\"type\":\"array\"}",
+                                      "{\"type\":\"map\"}",
+                                      "{\"type\":\"fixed\",\"name\":\"f\"}",
+                                      "{\"type\":\"fixed\",\"name\":\"f\",\"size\":-1}",
+                                      "{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[]}",
+                                      "{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[\"A\"],\"default\":\"B\"}",
+                                      "[]",
+                                      "[\"int\",[\"null\"]]",
+                                      "[\"int\",\"int\"]",
+                                      "{\"type\":\"record\",\"name\":\"r\",\"fields\":[{\"name\":\"a\",\"type\":{"
+                                      "\"type\":\"fixed\",\"name\":\"r\",\"size\":1}}]}"};
   for (size_t i = 0; i < ICE_COUNT_OF(texts); i++) {
     ice_avro_schema *schema = NULL;
     ice_error err = {0};

@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "avro/avro_container.h"
@@ -40,7 +41,9 @@ static ice_status decode(ice_error *err) {
   ICE_TRY(ice_avro_decoder_create(writer, reader, &root, &decoder, err));
   ICE_TRY(ice_batch_init(&batch, ice_avro_decoder_schema(decoder), err));
   for (int64_t i = 0; i < 50; i++) {
-    static const char datum[] = "\x06" "abc\x02\x04\x00\x02\x02\x02k\x08\x00\x00\x00";
+    static const char datum[] =
+        "\x06"
+        "abc\x02\x04\x00\x02\x02\x02k\x08\x00\x00\x00";
     status = ice_avro_decode(decoder, datum, sizeof datum - 1, &batch, &consumed, err);
     if (status != ICE_OK) {
       ice_batch_truncate(&batch, i);

@@ -1,5 +1,6 @@
-/// Torture: run a scenario again and again, each time with another allocation failing. The linker wraps malloc, calloc
-/// and realloc of the code under test. Jansson is left alone: its lexer asserts where its own buffer cannot grow.
+/// Torture: run a scenario again and again, each time with another allocation failing. The linker wraps malloc,
+/// calloc and realloc of the code under test. Jansson is left alone: its lexer asserts where its own buffer cannot
+/// grow.
 #ifndef ICE_TORTURE_SUPPORT_H
 #define ICE_TORTURE_SUPPORT_H
 

@@ -31,11 +31,11 @@ static inline const char *test_member(const ice_table_metadata *table, const cha
   return ice_bytes_c_str(out, NULL);
 }
 
-#define ASSERT_MEMBER(table, key, expected)                    \
-  do {                                                         \
-    ice_bytes member_text;                                     \
+#define ASSERT_MEMBER(table, key, expected)                               \
+  do {                                                                    \
+    ice_bytes member_text;                                                \
     assert_string_equal(test_member(table, key, &member_text), expected); \
-    ice_bytes_deinit(&member_text);                            \
+    ice_bytes_deinit(&member_text);                                       \
   } while (0)
 
 #endif

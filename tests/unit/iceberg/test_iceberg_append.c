@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "iceberg/iceberg_append.h"
@@ -57,9 +58,9 @@ static void test_iceberg_append__carries_totals_and_manifests_on(void **state) {
   assert_int_equal(ice_append_build(&options, &append, NULL), ICE_OK);
   assert_false(append.requirements[1].has_snapshot_id);
   assert_false(append.snapshot.has_parent);
-  static const char *const keys[] = {"operation",       "icesink.epoch",           "added-data-files",
-                                     "added-records",   "added-files-size",        "changed-partition-count",
-                                     "total-records",   "total-files-size",        "total-data-files",
+  static const char *const keys[] = {"operation",          "icesink.epoch",          "added-data-files",
+                                     "added-records",      "added-files-size",       "changed-partition-count",
+                                     "total-records",      "total-files-size",       "total-data-files",
                                      "total-delete-files", "total-position-deletes", "total-equality-deletes"};
   static const char *const values[] = {"append", "1", "3", "30", "3000", "2", "30", "3000", "3", "0", "0", "0"};
   assert_int_equal(append.snapshot.summary_count, ICE_COUNT_OF(keys));

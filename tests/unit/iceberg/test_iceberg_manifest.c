@@ -1,15 +1,16 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
+#include <stdio.h>
 #include "avro/avro_container.h"
 #include "avro/avro_encode.h"
 #include "avro/avro_schema.h"
 #include "iceberg/iceberg_manifest.h"
 #include "iceberg/iceberg_schema.h"
-#include <stdio.h>
 
 static const char table_schema[] =
     "{\"type\":\"struct\",\"schema-id\":4,\"fields\":["
@@ -76,12 +77,9 @@ static ice_str make_key(fixture *run, int32_t day, const char *kind) {
   uint8_t raw[4];
   ice_str copy;
   ice_store_u32le(raw, (uint32_t)(19723 + day));
-  const ice_datum values[] = {{.raw = {(const char *)raw, 4}},
-                              {.is_null = !kind, .raw = ice_str_of(kind)},
-                              {.raw = {decimal_14_20, 16}},
-                              {.raw = {uuid_bytes, 16}},
-                              {.raw = {uuid_bytes, 16}},
-                              {.raw = {nan_bits, 8}}};
+  const ice_datum values[] = {{.raw = {(const char *)raw, 4}}, {.is_null = !kind, .raw = ice_str_of(kind)},
+                              {.raw = {decimal_14_20, 16}},    {.raw = {uuid_bytes, 16}},
+                              {.raw = {uuid_bytes, 16}},       {.raw = {nan_bits, 8}}};
   ice_bytes_init(&key, 1000);
   for (uint32_t i = 0; i < run->partition->root.field_count; i++) {
     assert_int_equal(ice_partition_key_append(&run->partition->root.fields[i].type, &values[i], &key, NULL), ICE_OK);
@@ -96,19 +94,18 @@ static ice_metric_bound bounds[] = {{1, ICE_STR_INIT("\x01\x02\x03\x04\x05\x06\x
 static const int64_t splits[] = {4, 100};
 
 static ice_manifest_entry added_entry(fixture *run, int32_t day, const char *kind) {
-  return (ice_manifest_entry){.status = ICE_ENTRY_ADDED,
-                              .file = {.path = ICE_STR("s3://b/data/x.parquet"),
-                                       .format = ICE_STR("PARQUET"),
-                                       .partition = make_key(run, day, kind),
-                                       .record_count = 10,
-                                       .file_size = 1000,
-                                       .metrics = {.column_sizes = counts,
-                                                   .column_size_count = 2,
-                                                   .lower_bounds = bounds,
-                                                   .lower_bound_count = 2},
-                                       .split_offsets = splits,
-                                       .split_offset_count = 2,
-                                       .has_sort_order_id = true}};
+  return (ice_manifest_entry){
+      .status = ICE_ENTRY_ADDED,
+      .file = {
+          .path = ICE_STR("s3://b/data/x.parquet"),
+          .format = ICE_STR("PARQUET"),
+          .partition = make_key(run, day, kind),
+          .record_count = 10,
+          .file_size = 1000,
+          .metrics = {.column_sizes = counts, .column_size_count = 2, .lower_bounds = bounds, .lower_bound_count = 2},
+          .split_offsets = splits,
+          .split_offset_count = 2,
+          .has_sort_order_id = true}};
 }
 
 static void test_iceberg_manifest__writes_the_header_that_readers_ask_for(void **state) {
@@ -119,8 +116,8 @@ static void test_iceberg_manifest__writes_the_header_that_readers_ask_for(void *
   open_fixture(&run, true, ICE_MANIFEST_DATA);
   assert_int_equal(ice_manifest_writer_finish(run.writer, &run.arena, &totals, NULL), ICE_OK);
   assert_int_equal(ice_avro_reader_create(ice_bytes_str(&run.file), &reader, NULL), ICE_OK);
-  static const char *const keys[] = {"avro.schema",       "avro.codec",     "schema", "schema-id", "partition-spec",
-                                     "partition-spec-id", "format-version", "content"};
+  static const char *const keys[] = {"avro.schema",    "avro.codec",        "schema",         "schema-id",
+                                     "partition-spec", "partition-spec-id", "format-version", "content"};
   assert_int_equal(ice_avro_reader_meta_count(reader), ICE_COUNT_OF(keys));
   for (uint32_t i = 0; i < ICE_COUNT_OF(keys); i++) {
     assert_true(ice_str_equal_c(ice_avro_reader_meta(reader, i).key, keys[i]));
@@ -157,13 +154,16 @@ static void test_iceberg_manifest__spells_the_schema_as_the_reference_does(void 
   assert_int_equal(ice_manifest_writer_finish(run.writer, &run.arena, &totals, NULL), ICE_OK);
   assert_int_equal(ice_avro_reader_create(ice_bytes_str(&run.file), &reader, NULL), ICE_OK);
   ice_str text = ice_avro_reader_find(reader, ICE_STR("avro.schema"));
-  assert_contains(text, "{\"name\":\"ts_day\",\"type\":[\"null\",{\"type\":\"int\",\"logicalType\":\"date\"}],"
-                        "\"default\":null,\"field-id\":1000}");
-  assert_contains(text, "{\"type\":\"fixed\",\"name\":\"decimal_9_2\",\"size\":4,\"logicalType\":\"decimal\","
-                        "\"precision\":9,\"scale\":2}");
+  assert_contains(text,
+                  "{\"name\":\"ts_day\",\"type\":[\"null\",{\"type\":\"int\",\"logicalType\":\"date\"}],"
+                  "\"default\":null,\"field-id\":1000}");
+  assert_contains(text,
+                  "{\"type\":\"fixed\",\"name\":\"decimal_9_2\",\"size\":4,\"logicalType\":\"decimal\","
+                  "\"precision\":9,\"scale\":2}");
   assert_contains(text, "{\"type\":\"fixed\",\"name\":\"uuid_fixed\",\"size\":16,\"logicalType\":\"uuid\"}");
-  assert_contains(text, "{\"name\":\"_2_x20u\",\"type\":[\"null\",\"uuid_fixed\"],\"default\":null,\"field-id\":1004,"
-                        "\"iceberg-field-name\":\"2 u\"}");
+  assert_contains(text,
+                  "{\"name\":\"_2_x20u\",\"type\":[\"null\",\"uuid_fixed\"],\"default\":null,\"field-id\":1004,"
+                  "\"iceberg-field-name\":\"2 u\"}");
   assert_int_equal(ice_avro_schema_parse(text, &schema, NULL), ICE_OK);
   const ice_avro_type *root = ice_avro_schema_root(schema);
   assert_true(ice_str_equal_c(root->name, "manifest_entry"));
@@ -432,18 +432,31 @@ static void test_iceberg_manifest_list__writes_and_reads(void **state) {
   ice_avro_reader *reader = NULL;
   ice_bytes_init(&file, 1 << 20);
   ice_arena_init(&arena, 1 << 20);
-  const ice_partition_summary summaries[] = {
-      {.contains_null = true, .has_contains_nan = true, .has_lower = true, .lower = ICE_STR("a"), .has_upper = true,
-       .upper = ICE_STR("b")},
-      {.contains_null = false}};
-  const ice_manifest_file manifests[] = {{.path = ICE_STR("m0"), .length = 10, .spec_id = 1,
+  const ice_partition_summary summaries[] = {{.contains_null = true,
+                                              .has_contains_nan = true,
+                                              .has_lower = true,
+                                              .lower = ICE_STR("a"),
+                                              .has_upper = true,
+                                              .upper = ICE_STR("b")},
+                                             {.contains_null = false}};
+  const ice_manifest_file manifests[] = {{.path = ICE_STR("m0"),
+                                          .length = 10,
+                                          .spec_id = 1,
                                           .sequence_number = ICE_SEQUENCE_UNASSIGNED,
-                                          .min_sequence_number = ICE_SEQUENCE_UNASSIGNED, .added_snapshot_id = 77,
-                                          .added_files = 3, .added_rows = INT64_C(1) << 40, .partitions = summaries,
+                                          .min_sequence_number = ICE_SEQUENCE_UNASSIGNED,
+                                          .added_snapshot_id = 77,
+                                          .added_files = 3,
+                                          .added_rows = INT64_C(1) << 40,
+                                          .partitions = summaries,
                                           .partition_count = 2},
-                                         {.path = ICE_STR("m1"), .length = 20, .content = ICE_MANIFEST_DELETES,
-                                          .sequence_number = 4, .min_sequence_number = 2, .added_snapshot_id = 5,
-                                          .deleted_files = 1, .key_metadata = ICE_STR("k")}};
+                                         {.path = ICE_STR("m1"),
+                                          .length = 20,
+                                          .content = ICE_MANIFEST_DELETES,
+                                          .sequence_number = 4,
+                                          .min_sequence_number = 2,
+                                          .added_snapshot_id = 5,
+                                          .deleted_files = 1,
+                                          .key_metadata = ICE_STR("k")}};
   const ice_manifest_list_header header = {
       .snapshot_id = 77, .has_parent = true, .parent_snapshot_id = INT64_C(9007199254740993), .sequence_number = 9};
   assert_int_equal(ice_manifest_list_write(&header, manifests, 2, &file, NULL), ICE_OK);
@@ -453,7 +466,8 @@ static void test_iceberg_manifest_list__writes_and_reads(void **state) {
   assert_true(ice_str_equal_c(ice_avro_reader_find(reader, ICE_STR("sequence-number")), "9"));
   assert_true(ice_str_equal_c(ice_avro_reader_find(reader, ICE_STR("format-version")), "2"));
   ice_avro_schema *schema = NULL;
-  assert_int_equal(ice_avro_schema_parse(ice_avro_reader_find(reader, ICE_STR("avro.schema")), &schema, NULL), ICE_OK);
+  assert_int_equal(ice_avro_schema_parse(ice_avro_reader_find(reader, ICE_STR("avro.schema")), &schema, NULL),
+                   ICE_OK);
   static const int32_t ids[] = {500, 501, 502, 517, 515, 516, 503, 504, 505, 506, 512, 513, 514, 507, 519};
   const ice_avro_type *root = ice_avro_schema_root(schema);
   assert_true(ice_str_equal_c(root->name, "manifest_file"));

@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "base/checked.h"
@@ -67,16 +68,15 @@ typedef struct cut_case {
 
 static void test_iceberg_metrics__raises_the_last_code_point(void **state) {
   (void)state;
-  static const cut_case cases[] = {
-      {"abc", 3, "abc"},
-      {"abcd", 3, "abd"},
-      {"a\xc3\xa4z", 2, "a\xc3\xa5"},
-      {"a\x7fz", 2, "a\xc2\x80"},
-      {"a\xed\x9f\xbfz", 2, "a\xee\x80\x80"},        // U+D7FF to U+E000, over the surrogates
-      {"a\xf4\x8f\xbf\xbfz", 2, "b"},                // U+10FFFF has no successor
-      {"\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbfz", 2, NULL},
-      {"a\xff", 1, NULL},
-      {"", 16, ""}};
+  static const cut_case cases[] = {{"abc", 3, "abc"},
+                                   {"abcd", 3, "abd"},
+                                   {"a\xc3\xa4z", 2, "a\xc3\xa5"},
+                                   {"a\x7fz", 2, "a\xc2\x80"},
+                                   {"a\xed\x9f\xbfz", 2, "a\xee\x80\x80"},  // U+D7FF to U+E000, over the surrogates
+                                   {"a\xf4\x8f\xbf\xbfz", 2, "b"},          // U+10FFFF has no successor
+                                   {"\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbfz", 2, NULL},
+                                   {"a\xff", 1, NULL},
+                                   {"", 16, ""}};
   for (size_t i = 0; i < ICE_COUNT_OF(cases); i++) {
     ice_bytes out;
     bool found = false;
@@ -179,13 +179,12 @@ static void test_iceberg_metrics__obeys_table_properties(void **state) {
   ice_metrics_config config;
   ice_arena_init(&arena, 1 << 20);
   assert_int_equal(ice_schema_from_json_text(ice_str_of(table_schema), &schema, NULL), ICE_OK);
-  const ice_property properties[] = {
-      {ICE_STR("write.metadata.metrics.default"), ICE_STR("counts")},
-      {ICE_STR("write.metadata.metrics.max-inferred-column-defaults"), ICE_STR("1")},
-      {ICE_STR("write.metadata.metrics.column.t.x"), ICE_STR("full")},
-      {ICE_STR("write.metadata.metrics.column.s"), ICE_STR("truncate(2)")},
-      {ICE_STR("write.metadata.metrics.column.nope"), ICE_STR("full")},
-      {ICE_STR("other"), ICE_STR("x")}};
+  const ice_property properties[] = {{ICE_STR("write.metadata.metrics.default"), ICE_STR("counts")},
+                                     {ICE_STR("write.metadata.metrics.max-inferred-column-defaults"), ICE_STR("1")},
+                                     {ICE_STR("write.metadata.metrics.column.t.x"), ICE_STR("full")},
+                                     {ICE_STR("write.metadata.metrics.column.s"), ICE_STR("truncate(2)")},
+                                     {ICE_STR("write.metadata.metrics.column.nope"), ICE_STR("full")},
+                                     {ICE_STR("other"), ICE_STR("x")}};
   assert_int_equal(ice_metrics_config_read(schema, properties, ICE_COUNT_OF(properties), &arena, &config, NULL),
                    ICE_OK);
   assert_int_equal(config.override_count, 2);

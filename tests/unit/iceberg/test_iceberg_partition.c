@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "iceberg/iceberg_partition_key.h"
@@ -174,8 +175,9 @@ static void test_iceberg_partition__keeps_specs_through_json(void **state) {
   json_decref(json);
   json_decref(again);
   // Format v1: a bare array, ids left out.
-  static const char old[] = "[{\"name\":\"a\",\"transform\":\"identity\",\"source-id\":1},"
-                            "{\"name\":\"b\",\"transform\":\"identity\",\"source-id\":2}]";
+  static const char old[] =
+      "[{\"name\":\"a\",\"transform\":\"identity\",\"source-id\":1},"
+      "{\"name\":\"b\",\"transform\":\"identity\",\"source-id\":2}]";
   assert_int_equal(ice_json_text_parse(ice_str_of(old), &json, NULL), ICE_OK);
   assert_int_equal(ice_partition_spec_from_json(json, &arena, &spec, NULL), ICE_OK);
   assert_int_equal(spec.fields[0].field_id, 1000);

@@ -1,17 +1,18 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "codec/compress.h"
 #include "iceberg/iceberg_schema.h"
 #include "iceberg/iceberg_table_metadata.h"
 
-#define SCHEMA_0                                                                                                     \
+#define SCHEMA_0 \
   "{\"type\":\"struct\",\"schema-id\":0,\"fields\":[{\"id\":1,\"name\":\"x\",\"required\":true,\"type\":\"long\"}]}"
-#define SNAPSHOT(id, parent, sequence)                                                                              \
-  "{\"snapshot-id\":" id ",\"parent-snapshot-id\":" parent ",\"timestamp-ms\":1000,\"sequence-number\":" sequence   \
+#define SNAPSHOT(id, parent, sequence)                                                                            \
+  "{\"snapshot-id\":" id ",\"parent-snapshot-id\":" parent ",\"timestamp-ms\":1000,\"sequence-number\":" sequence \
   ",\"summary\":{\"operation\":\"append\",\"total-records\":\"5\"},\"manifest-list\":\"s3://b/l.avro\",\"odd\":[1]}"
 
 static const char v2_text[] =
@@ -86,7 +87,8 @@ static void test_iceberg_table_metadata__walks_ancestors(void **state) {
 static void test_iceberg_table_metadata__reads_v1_and_v3(void **state) {
   (void)state;
   ice_table_metadata *table = parse(
-      "{\"format-version\":1,\"location\":\"s3://b/t\",\"last-updated-ms\":1,\"last-column-id\":1,\"schema\":" SCHEMA_0
+      "{\"format-version\":1,\"location\":\"s3://b/"
+      "t\",\"last-updated-ms\":1,\"last-column-id\":1,\"schema\":" SCHEMA_0
       ",\"partition-spec\":[{\"name\":\"x\",\"transform\":\"identity\",\"source-id\":1,\"field-id\":1000}],"
       "\"properties\":{},\"current-snapshot-id\":-1,\"snapshots\":[]}");
   assert_int_equal(table->uuid.size, 0);
@@ -97,7 +99,8 @@ static void test_iceberg_table_metadata__reads_v1_and_v3(void **state) {
   ice_table_metadata_destroy(table);
   table = parse(
       "{\"format-version\":3,\"table-uuid\":\"u\",\"location\":\"s3://b/t\",\"last-sequence-number\":0,"
-      "\"last-updated-ms\":1,\"last-column-id\":1,\"schemas\":[" SCHEMA_0 "],\"current-schema-id\":0,"
+      "\"last-updated-ms\":1,\"last-column-id\":1,\"schemas\":[" SCHEMA_0
+      "],\"current-schema-id\":0,"
       "\"partition-specs\":[{\"spec-id\":0,\"fields\":[]}],\"default-spec-id\":0,\"last-partition-id\":999,"
       "\"sort-orders\":[{\"order-id\":0,\"fields\":[]}],\"default-sort-order-id\":0,\"current-snapshot-id\":null,"
       "\"next-row-id\":7}");
@@ -108,7 +111,8 @@ static void test_iceberg_table_metadata__reads_v1_and_v3(void **state) {
 static void test_iceberg_table_metadata__gives_a_table_without_refs_its_main_branch(void **state) {
   (void)state;
   ice_table_metadata *table = parse(
-      "{\"format-version\":1,\"location\":\"s3://b/t\",\"last-updated-ms\":1,\"last-column-id\":1,\"schema\":" SCHEMA_0
+      "{\"format-version\":1,\"location\":\"s3://b/"
+      "t\",\"last-updated-ms\":1,\"last-column-id\":1,\"schema\":" SCHEMA_0
       ",\"partition-spec\":[],\"current-snapshot-id\":8,\"snapshots\":[{\"snapshot-id\":8,\"timestamp-ms\":1,"
       "\"manifests\":[\"a\"]}]}");
   assert_true(ice_table_ref_snapshot(table, ICE_REF_MAIN)->snapshot_id == 8);
@@ -176,14 +180,13 @@ static void test_iceberg_table_metadata__creates_tables(void **state) {
   ice_table_metadata *table = NULL;
   ice_bytes text;
   ice_bytes_init(&text, 1 << 20);
-  assert_int_equal(ice_schema_from_json_text(
-                       ICE_STR("{\"type\":\"struct\",\"schema-id\":5,\"fields\":["
-                               "{\"id\":11,\"name\":\"a\",\"required\":true,\"type\":\"string\"},"
-                               "{\"id\":12,\"name\":\"ts\",\"required\":true,\"type\":\"timestamp\"}]}"),
-                       &schema, NULL),
-                   ICE_OK);
-  ice_partition_field field = {
-      .source_id = 12, .name = ICE_STR("ts_day"), .transform = {.kind = ICE_TRANSFORM_DAY}};
+  assert_int_equal(
+      ice_schema_from_json_text(ICE_STR("{\"type\":\"struct\",\"schema-id\":5,\"fields\":["
+                                        "{\"id\":11,\"name\":\"a\",\"required\":true,\"type\":\"string\"},"
+                                        "{\"id\":12,\"name\":\"ts\",\"required\":true,\"type\":\"timestamp\"}]}"),
+                                &schema, NULL),
+      ICE_OK);
+  ice_partition_field field = {.source_id = 12, .name = ICE_STR("ts_day"), .transform = {.kind = ICE_TRANSFORM_DAY}};
   ice_partition_spec spec = {.spec_id = 3, .field_count = 1, .fields = &field};
   const ice_property property = {ICE_STR("k"), ICE_STR("v")};
   const ice_table_create create = {.uuid = ICE_STR("u-1"),

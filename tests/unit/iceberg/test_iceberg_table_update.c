@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "iceberg/iceberg_table_update.h"
@@ -32,7 +33,8 @@ static ice_table_metadata *apply(ice_table_metadata *base, const ice_table_updat
   return table;
 }
 
-static void refuse(const ice_table_metadata *base, ice_table_update update, ice_status expected, const char *message) {
+static void refuse(const ice_table_metadata *base, ice_table_update update, ice_status expected,
+                   const char *message) {
   ice_table_metadata *table = NULL;
   ice_error err = {0};
   ice_status status = ice_table_apply_updates(base, &update, 1, (ice_str){0}, 5000, &table, &err);
@@ -121,32 +123,32 @@ static void test_iceberg_table_update__changes_properties_and_location(void **st
   ice_table_metadata *table = apply(test_make_table(), updates, 4, "m", 1500);
   ASSERT_MEMBER(table, "properties", "{\"keep\":\"me\",\"b\":\"2\"}");
   assert_true(ice_str_equal_c(table->location, "s3://c"));
-  refuse(table, (ice_table_update){.kind = ICE_UPDATE_ASSIGN_UUID, .text = ICE_STR("v")}, ICE_INVALID_ARGUMENT, "uuid");
+  refuse(table, (ice_table_update){.kind = ICE_UPDATE_ASSIGN_UUID, .text = ICE_STR("v")}, ICE_INVALID_ARGUMENT,
+         "uuid");
   ice_table_metadata_destroy(table);
 }
 
 static void test_iceberg_table_update__adds_schemas_and_specs(void **state) {
   (void)state;
   ice_schema *schema = NULL;
-  assert_int_equal(ice_schema_from_json_text(ICE_STR("{\"type\":\"struct\",\"schema-id\":77,\"fields\":["
-                                                     "{\"id\":1,\"name\":\"x\",\"required\":true,\"type\":\"long\"},"
-                                                     "{\"id\":4,\"name\":\"y\",\"required\":false,\"type\":\"int\"}]}"),
-                                             &schema, NULL),
-                   ICE_OK);
-  ice_partition_field field = {
-      .source_id = 4, .name = ICE_STR("y"), .transform = {.kind = ICE_TRANSFORM_IDENTITY}};
+  assert_int_equal(
+      ice_schema_from_json_text(ICE_STR("{\"type\":\"struct\",\"schema-id\":77,\"fields\":["
+                                        "{\"id\":1,\"name\":\"x\",\"required\":true,\"type\":\"long\"},"
+                                        "{\"id\":4,\"name\":\"y\",\"required\":false,\"type\":\"int\"}]}"),
+                                &schema, NULL),
+      ICE_OK);
+  ice_partition_field field = {.source_id = 4, .name = ICE_STR("y"), .transform = {.kind = ICE_TRANSFORM_IDENTITY}};
   const ice_partition_spec spec = {.spec_id = 9, .field_count = 1, .fields = &field};
   json_t *order = NULL;
-  assert_int_equal(ice_json_text_parse(ICE_STR("{\"order-id\":0,\"fields\":[{\"transform\":\"identity\",\"source-id\":"
-                                               "1,\"direction\":\"asc\",\"null-order\":\"nulls-first\"}]}"),
-                                       &order, NULL),
-                   ICE_OK);
-  const ice_table_update updates[] = {{.kind = ICE_UPDATE_ADD_SCHEMA, .schema = schema},
-                                      {.kind = ICE_UPDATE_SET_CURRENT_SCHEMA, .id = -1},
-                                      {.kind = ICE_UPDATE_ADD_SPEC, .spec = &spec},
-                                      {.kind = ICE_UPDATE_SET_DEFAULT_SPEC, .id = -1},
-                                      {.kind = ICE_UPDATE_ADD_SORT_ORDER, .json = order},
-                                      {.kind = ICE_UPDATE_SET_DEFAULT_SORT_ORDER, .id = -1}};
+  assert_int_equal(
+      ice_json_text_parse(ICE_STR("{\"order-id\":0,\"fields\":[{\"transform\":\"identity\",\"source-id\":"
+                                  "1,\"direction\":\"asc\",\"null-order\":\"nulls-first\"}]}"),
+                          &order, NULL),
+      ICE_OK);
+  const ice_table_update updates[] = {
+      {.kind = ICE_UPDATE_ADD_SCHEMA, .schema = schema},  {.kind = ICE_UPDATE_SET_CURRENT_SCHEMA, .id = -1},
+      {.kind = ICE_UPDATE_ADD_SPEC, .spec = &spec},       {.kind = ICE_UPDATE_SET_DEFAULT_SPEC, .id = -1},
+      {.kind = ICE_UPDATE_ADD_SORT_ORDER, .json = order}, {.kind = ICE_UPDATE_SET_DEFAULT_SORT_ORDER, .id = -1}};
   ice_table_metadata *table = apply(test_make_table(), updates, 6, "m", 1500);
   assert_int_equal(table->current_schema_id, 1);
   assert_int_equal(table->last_column_id, 4);
@@ -189,9 +191,8 @@ static void test_iceberg_table_update__removes_snapshots_with_what_points_to_the
   assert_false(table->has_current_snapshot);
   ASSERT_MEMBER(table, "current-snapshot-id", "-1");
   ASSERT_MEMBER(table, "refs", "{}");
-  const ice_table_update back[] = {
-      {.kind = ICE_UPDATE_SET_SNAPSHOT_REF, .text = ICE_STR("main"), .snapshot_id = 1},
-      {.kind = ICE_UPDATE_REMOVE_SNAPSHOT_REF, .text = ICE_STR("main")}};
+  const ice_table_update back[] = {{.kind = ICE_UPDATE_SET_SNAPSHOT_REF, .text = ICE_STR("main"), .snapshot_id = 1},
+                                   {.kind = ICE_UPDATE_REMOVE_SNAPSHOT_REF, .text = ICE_STR("main")}};
   table = apply(table, back, 2, "m", 4000);
   assert_false(table->has_current_snapshot);
   ice_table_metadata_destroy(table);
@@ -281,7 +282,8 @@ static void test_iceberg_table_update__speaks_the_rest_vocabulary(void **state) 
       "{\"action\":\"set-properties\",\"updates\":{\"a\":\"1\"}},"
       "{\"action\":\"remove-properties\",\"removals\":[\"b\"]},"
       "{\"action\":\"remove-snapshots\",\"snapshot-ids\":[4]},"
-      "{\"action\":\"add-schema\",\"schema\":{\"type\":\"struct\",\"schema-id\":0,\"fields\":[{\"id\":1,\"name\":\"x\","
+      "{\"action\":\"add-schema\",\"schema\":{\"type\":\"struct\",\"schema-id\":0,\"fields\":[{\"id\":1,\"name\":"
+      "\"x\","
       "\"required\":true,\"type\":\"long\"}]},\"last-column-id\":1},"
       "{\"action\":\"add-spec\",\"spec\":{\"spec-id\":0,\"fields\":[]}},"
       "{\"action\":\"set-current-schema\",\"schema-id\":-1}]}";

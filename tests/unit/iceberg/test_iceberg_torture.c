@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "../avro/torture_support.h"
@@ -79,7 +80,8 @@ static ice_status write_manifest(const ice_table_metadata *table, ice_arena *are
       .file = {.path = ICE_STR("f"), .format = ICE_STR("PARQUET"), .record_count = 1, .file_size = 9}};
   ICE_TRY(make_partition(table, &key, err));
   entry.file.partition = ice_bytes_str(&key);
-  ICE_TRY(ice_file_metrics_build(ice_table_current_schema(table), &config, &leaf, 1, arena, &entry.file.metrics, err));
+  ICE_TRY(
+      ice_file_metrics_build(ice_table_current_schema(table), &config, &leaf, 1, arena, &entry.file.metrics, err));
   ICE_TRY(ice_manifest_writer_create(&options, out, &writer, err));
   ICE_TRY(ice_manifest_writer_append(writer, &entry, err));
   ICE_TRY(ice_manifest_writer_finish(writer, arena, totals, err));

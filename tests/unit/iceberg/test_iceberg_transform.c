@@ -1,11 +1,11 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "iceberg/iceberg_transform.h"
-
 
 static ice_str raw_i64(int64_t value, uint8_t buffer[16]) {
   memset(buffer, value < 0 ? 0xFF : 0, 16);
@@ -46,11 +46,16 @@ static void test_iceberg_transform__hashes_as_appendix_b(void **state) {
 
 static void test_iceberg_transform__parses_and_spells(void **state) {
   (void)state;
-  static const char *const pairs[][2] = {
-      {"identity", "identity"}, {"bucket[16]", "bucket[16]"},     {"bucket(16)", "bucket[16]"},
-      {"truncate[4]", "truncate[4]"}, {"days", "day"},            {"day", "day"},
-      {"hours", "hour"},        {"months", "month"},              {"year", "year"},
-      {"void", "void"}};
+  static const char *const pairs[][2] = {{"identity", "identity"},
+                                         {"bucket[16]", "bucket[16]"},
+                                         {"bucket(16)", "bucket[16]"},
+                                         {"truncate[4]", "truncate[4]"},
+                                         {"days", "day"},
+                                         {"day", "day"},
+                                         {"hours", "hour"},
+                                         {"months", "month"},
+                                         {"year", "year"},
+                                         {"void", "void"}};
   for (size_t i = 0; i < ICE_COUNT_OF(pairs); i++) {
     ice_transform transform;
     ice_bytes text;
@@ -125,15 +130,14 @@ typedef struct time_case {
 
 static void test_iceberg_transform__floors_before_1970(void **state) {
   (void)state;
-  static const time_case cases[] = {
-      {ICE_KIND_TIMESTAMP, 0, 0, 0, 0, 0},
-      {ICE_KIND_TIMESTAMP, -1, -1, -1, -1, -1},
-      {ICE_KIND_TIMESTAMP, INT64_C(1510871468000001), 47, 574, 17486, 419686},
-      {ICE_KIND_TIMESTAMPTZ, INT64_C(-86400000000), -1, -1, -1, -24},
-      {ICE_KIND_TIMESTAMPTZ, INT64_C(-86400000001), -1, -1, -2, -25},
-      {ICE_KIND_DATE, 17486, 47, 574, 17486, 0},
-      {ICE_KIND_DATE, -1, -1, -1, -1, 0},
-      {ICE_KIND_DATE, -366, -2, -13, -366, 0}};
+  static const time_case cases[] = {{ICE_KIND_TIMESTAMP, 0, 0, 0, 0, 0},
+                                    {ICE_KIND_TIMESTAMP, -1, -1, -1, -1, -1},
+                                    {ICE_KIND_TIMESTAMP, INT64_C(1510871468000001), 47, 574, 17486, 419686},
+                                    {ICE_KIND_TIMESTAMPTZ, INT64_C(-86400000000), -1, -1, -1, -24},
+                                    {ICE_KIND_TIMESTAMPTZ, INT64_C(-86400000001), -1, -1, -2, -25},
+                                    {ICE_KIND_DATE, 17486, 47, 574, 17486, 0},
+                                    {ICE_KIND_DATE, -1, -1, -1, -1, 0},
+                                    {ICE_KIND_DATE, -366, -2, -13, -366, 0}};
   for (size_t i = 0; i < ICE_COUNT_OF(cases); i++) {
     for (int with_null = 0; with_null < 2; with_null++) {
       const time_case *item = &cases[i];
@@ -196,7 +200,8 @@ static void test_iceberg_transform__truncates_text_by_code_point_and_binary_by_b
     assert_int_equal(ice_column_append_null(&source, NULL), ICE_OK);
     assert_int_equal(ice_transform_apply((ice_transform){ICE_TRANSFORM_TRUNCATE, 3}, &source, &out, NULL), ICE_OK);
     ice_str text = ice_column_text(&out, 0);
-    assert_true(ice_str_equal(text, binary ? ICE_STR("\xc3\xa4\xe2") : ICE_STR("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80")));
+    assert_true(
+        ice_str_equal(text, binary ? ICE_STR("\xc3\xa4\xe2") : ICE_STR("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80")));
     assert_true(ice_column_is_null(&out, 1));
     ice_column_deinit(&source);
     ice_column_deinit(&out);

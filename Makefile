@@ -1,0 +1,60 @@
+# A thin front to CMake; every target installs what is missing first.
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+CCACHE := $(if $(shell command -v ccache),-DCMAKE_C_COMPILER_LAUNCHER=ccache)
+
+help:
+	@echo "make run        install what is missing, build, run the main job on embedded defaults"
+	@echo "make test       install what is missing, run all tests"
+	@echo "make test-all   the same with the whole number of kills, seeds and failure points"
+	@echo "make bench      build and run the benchmarks"
+	@echo "make fuzz       run every fuzz target for SECONDS (60) each"
+	@echo "make format     lay out the code; make check-format checks it"
+	@echo "make install    install below PREFIX ($(PREFIX))"
+	@echo "make clean      remove build/"
+
+build/%/build.ninja: CMakePresets.json
+	cmake --preset $* $(CCACHE) >/dev/null
+
+release: build/release/build.ninja
+	@ninja -C build/release -j $(JOBS) --quiet
+
+run:
+	@tools/bootstrap.sh build
+	@$(MAKE) --no-print-directory release
+	@build/release/bin/icesink run --embedded --until-end
+
+test:
+	@tools/bootstrap.sh test
+	@tools/install_test_tools.sh
+	@tools/run_tests.sh
+
+test-all:
+	@tools/bootstrap.sh test
+	@tools/install_test_tools.sh
+	@ICESINK_TEST_ALL=1 tools/run_tests.sh
+
+bench:
+	@tools/bootstrap.sh build
+	@$(MAKE) --no-print-directory release
+	@bench/run.sh
+
+SECONDS ?= 60
+fuzz: build/fuzz/build.ninja
+	@ninja -C build/fuzz -j $(JOBS) --quiet
+	@fuzz/run.sh $(SECONDS)
+
+format check-format:
+	@tools/install_test_tools.sh
+	@tools/format.sh $@
+
+install:
+	@tools/bootstrap.sh build
+	@$(MAKE) --no-print-directory release
+	@cmake --install build/release --prefix $(PREFIX)
+
+clean:
+	rm -rf build
+
+.PHONY: help release run test test-all bench fuzz format check-format install clean
+.DEFAULT_GOAL := help
