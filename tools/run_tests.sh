@@ -5,7 +5,6 @@ set -eu
 cd "$(dirname "$0")/.."
 jobs=$(nproc)
 ccache=$(command -v ccache >/dev/null 2>&1 && echo -DCMAKE_C_COMPILER_LAUNCHER=ccache || true)
-export ICESINK_BINARY="$PWD/build/release/bin/icesink"
 
 build() {
     # shellcheck disable=SC2086

@@ -317,7 +317,8 @@ static ice_status record_bounds(ice_parquet_chunk *chunk, ice_parquet_page_recor
   bool max_fits = false;
   record->min_offset = (uint32_t)chunk->page_bounds.size;
   if (chunk->bounds.present) {
-    ICE_TRY(ice_parquet_bounds_write(&chunk->bounds, chunk->leaf, false, &chunk->page_bounds, &exact, &min_fits, err));
+    ICE_TRY(ice_parquet_bounds_write(&chunk->bounds, chunk->leaf, false, &chunk->page_bounds, &exact, &min_fits,
+                                     err));
     record->min_size = (uint32_t)chunk->page_bounds.size - record->min_offset;
     record->max_offset = (uint32_t)chunk->page_bounds.size;
     ICE_TRY(ice_parquet_bounds_write(&chunk->bounds, chunk->leaf, true, &chunk->page_bounds, &exact, &max_fits, err));
@@ -337,8 +338,9 @@ static ice_status add_record(ice_parquet_chunk *chunk, ice_parquet_scratch *scra
                              const ice_parquet_page_header *header, bool dictionary, ice_error *err) {
   ice_status status = ICE_OK;
   size_t size = scratch->header.size + body.size;
+  size_t plain_size = scratch->header.size + (size_t)header->uncompressed_size;
   ice_parquet_page_record record = {.size = (uint32_t)size,
-                                    .plain_size = (uint32_t)scratch->header.size + (uint32_t)header->uncompressed_size,
+                                    .plain_size = (uint32_t)plain_size,
                                     .row_count = chunk->page_rows,
                                     .slot_count = chunk->page_slots,
                                     .null_count = chunk->page_slots - chunk->page_values,

@@ -222,7 +222,8 @@ ice_status ice_parquet_values_open(ice_parquet_values *values, const ice_parquet
       if (size < 4 || ice_load_u32le(data) > size - 4) {
         return truncated(err);
       }
-      return ice_parquet_rle_decoder_init(&values->codes, data + 4, ice_load_u32le(data), 1) ? ICE_OK : truncated(err);
+      return ice_parquet_rle_decoder_init(&values->codes, data + 4, ice_load_u32le(data), 1) ? ICE_OK
+                                                                                             : truncated(err);
     case ICE_PARQUET_BIT_PACKED:
     case ICE_PARQUET_DELTA_BINARY_PACKED:
     case ICE_PARQUET_DELTA_LENGTH_BYTE_ARRAY:

@@ -73,8 +73,8 @@ INLINE bool equal_bytes(const uint8_t *a, const uint8_t *b, size_t size) {
     return difference == 0;
   }
   if (size >= 4) {
-    return ((ice_load_u32le(a) ^ ice_load_u32le(b)) | (ice_load_u32le(a + size - 4) ^ ice_load_u32le(b + size - 4))) ==
-           0;
+    uint32_t difference = ice_load_u32le(a) ^ ice_load_u32le(b);
+    return (difference | (ice_load_u32le(a + size - 4) ^ ice_load_u32le(b + size - 4))) == 0;
   }
   for (size_t i = 0; i < size; i++) {
     if (a[i] != b[i]) {

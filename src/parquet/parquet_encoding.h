@@ -9,7 +9,9 @@
 #include <stdint.h>
 
 /// Bits that the numbers 0..max need; 0 for max 0.
-static inline unsigned ice_parquet_bit_width(uint32_t max) { return max == 0 ? 0 : 32 - (unsigned)__builtin_clz(max); }
+static inline unsigned ice_parquet_bit_width(uint32_t max) {
+  return max == 0 ? 0 : 32 - (unsigned)__builtin_clz(max);
+}
 
 /// Append the hybrid form of `count` indices, each below 2^width; width 0 to 16. Appends runs only, neither the
 /// width nor a length. Runs of equal numbers become RLE runs where that is smaller.

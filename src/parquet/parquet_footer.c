@@ -449,8 +449,8 @@ static ice_status check(const parse *in) {
       char name[200];
       if (!chunk_within(column, in->file_size)) {
         ice_parquet_leaf_name(leaf, name, sizeof name);
-        return ice_error_set(in->err, ICE_CORRUPT, "Parquet footer: row group %u, column \"%s\" is not in the file", i,
-                             name);
+        return ice_error_set(in->err, ICE_CORRUPT, "Parquet footer: row group %u, column \"%s\" is not in the file",
+                             i, name);
       }
       bool counted = leaf->repetition_level_max > 0 || column->value_count == group->row_count;
       if (column->physical != leaf->physical || !counted) {

@@ -237,7 +237,8 @@ static ice_status parse_leaf(parse *in, const element *at, ice_field *out) {
   if (at->child_count != 0 || at->physical < 0) {
     return corrupt(in, at, "neither a value nor a group");
   }
-  if (at->physical == ICE_PARQUET_FIXED_LEN_BYTE_ARRAY && (at->type_length < 1 || at->type_length > TYPE_LENGTH_MAX)) {
+  bool sized = at->physical == ICE_PARQUET_FIXED_LEN_BYTE_ARRAY;
+  if (sized && (at->type_length < 1 || at->type_length > TYPE_LENGTH_MAX)) {
     return corrupt(in, at, "length of the type");
   }
   raw_leaf *leaf = &in->leaves[in->leaf_count];

@@ -225,7 +225,8 @@ int8_t ice_thrift_read_i8(ice_thrift_reader *reader, const ice_thrift_field *fie
 }
 
 int16_t ice_thrift_read_i16(ice_thrift_reader *reader, const ice_thrift_field *field) {
-  return expect(reader, field, ICE_THRIFT_I16) ? (int16_t)get_zigzag_within(reader, INT16_MIN, INT16_MAX) : (int16_t)0;
+  bool fits = expect(reader, field, ICE_THRIFT_I16);
+  return (int16_t)(fits ? get_zigzag_within(reader, INT16_MIN, INT16_MAX) : 0);
 }
 
 int32_t ice_thrift_read_i32(ice_thrift_reader *reader, const ice_thrift_field *field) {

@@ -127,28 +127,43 @@ static ice_status create_columns(ice_parquet_writer *writer, const ice_parquet_w
   ice_status status = ICE_OK;
   uint32_t count = writer->layout->leaf_count;
   writer->chunks = calloc(count, sizeof *writer->chunks);
-  writer->totals = calloc(count, sizeof *writer->totals);
-  if (!writer->chunks || !writer->totals) {
+  if (!writer->chunks) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for the columns of a Parquet file");
   }
   for (uint32_t i = 0; i < count; i++) {
     const ice_parquet_leaf *leaf = &writer->layout->leaves[i];
-    ice_parquet_bounds_init(&writer->totals[i].bounds);
     ICE_TRY(ice_parquet_chunk_init(&writer->chunks[i], leaf, &writer->settings, wants_bloom(options, leaf), err));
   }
 done:
   return status;
 }
 
+// Totals come with the first row group: files that are only open have none.
+static ice_status create_totals(ice_parquet_writer *writer, ice_error *err) {
+  if (writer->totals) {
+    return ICE_OK;
+  }
+  uint32_t count = writer->layout->leaf_count;
+  writer->totals = calloc(count, sizeof *writer->totals);
+  if (!writer->totals) {
+    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for the columns of a Parquet file");
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    ice_parquet_bounds_init(&writer->totals[i].bounds);
+  }
+  return ICE_OK;
+}
+
 // Counts what is held, in the budget too, and estimates the size of the open row group.
 static void refresh(ice_parquet_writer *writer) {
   uint32_t count = writer->layout->leaf_count;
-  size_t memory = sizeof *writer + count * (sizeof *writer->chunks + sizeof *writer->totals) +
+  size_t memory = sizeof *writer + count * sizeof *writer->chunks +
                   writer->row_group_capacity * sizeof *writer->metadata.row_groups + writer->metadata.arena.size +
                   writer->column_index.capacity + writer->offset_index.capacity;
   uint64_t size = 0;
   for (uint32_t i = 0; i < count; i++) {
-    memory += ice_parquet_chunk_memory(&writer->chunks[i]) + ice_parquet_bounds_memory(&writer->totals[i].bounds);
+    memory += ice_parquet_chunk_memory(&writer->chunks[i]);
+    memory += writer->totals ? sizeof *writer->totals + ice_parquet_bounds_memory(&writer->totals[i].bounds) : 0;
     size += ice_parquet_chunk_size(&writer->chunks[i]);
   }
   writer->group_size = size;
@@ -250,6 +265,7 @@ static ice_status close_row_group(ice_parquet_writer *writer, ice_error *err) {
   uint32_t count = writer->layout->leaf_count;
   ICE_TRY(begin_file(writer, err));
   ICE_TRY(reserve_row_group(writer, err));
+  ICE_TRY(create_totals(writer, err));
   for (uint32_t i = 0; i < count; i++) {
     ICE_TRY(ice_parquet_chunk_close_page(&writer->chunks[i], writer->scratch, err));
   }
@@ -337,7 +353,9 @@ done:
 
 size_t ice_parquet_writer_memory(const ice_parquet_writer *writer) { return writer->memory; }
 
-uint64_t ice_parquet_writer_size(const ice_parquet_writer *writer) { return writer->sink.position + writer->group_size; }
+uint64_t ice_parquet_writer_size(const ice_parquet_writer *writer) {
+  return writer->sink.position + writer->group_size;
+}
 
 int64_t ice_parquet_writer_row_count(const ice_parquet_writer *writer) {
   return writer->metadata.row_count + writer->group_rows;
@@ -496,6 +514,7 @@ ice_status ice_parquet_writer_finish(ice_parquet_writer *writer, ice_parquet_fil
   }
   writer->closed = true;
   ICE_TRY(close_row_group(writer, err));
+  ICE_TRY(create_totals(writer, err));
   ICE_TRY(write_tail(writer, err));
   ICE_TRY(report(writer, out, err));
 done:
