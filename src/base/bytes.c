@@ -27,6 +27,10 @@ ice_status ice_bytes_grow(ice_bytes *bytes, size_t extra, ice_error *err) {
   if (capacity < BYTES_FIRST_CAPACITY) {
     capacity = BYTES_FIRST_CAPACITY;
   }
+  // The inline reserve asks the capacity alone, so the capacity is where the ceiling holds.
+  if (capacity > bytes->size_max) {
+    capacity = bytes->size_max;
+  }
   uint8_t *data = realloc(bytes->data, capacity);
   if (!data) {
     return ice_error_set(err, ICE_NO_MEMORY, "out of memory growing a buffer to %zu bytes", capacity);

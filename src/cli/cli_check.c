@@ -1,5 +1,5 @@
-#include "cli/cli.h"
-#include "source/segment.h"
+#include "cli/cli_source.h"
+#include "source/schema_registry_http.h"
 
 static const char help[] =
     "Usage: icesink check [CONFIG] [--KEY=VALUE …]\n\n"
@@ -53,18 +53,30 @@ done:
 }
 
 static ice_status check_source(doctor *self, ice_error *err) {
-  ice_str directory = ice_settings_text(&self->settings, ICE_OPTION_ID_SOURCE_SEGMENT_DIRECTORY);
   ice_source *source = NULL;
-  char root[4096];
-  if (directory.size == 0 || directory.size >= sizeof root) {
-    return ice_error_set(err, ICE_INVALID_ARGUMENT, "source.segment.directory is not set");
+  ice_status status = ice_cli_open_source(&self->settings, NULL, &source, err);
+  if (status == ICE_OK) {
+    status = ice_source_refresh(source, err);
   }
-  memcpy(root, directory.data, directory.size);
-  root[directory.size] = '\0';
-  ice_segment_options options = {.root = root,
-                                 .topic = ice_settings_text(&self->settings, ICE_OPTION_ID_SOURCE_SEGMENT_TOPIC)};
-  ice_status status = ice_segment_source_open(ice_port_system(), &options, &source, err);
   ice_source_destroy(source);
+  return status;
+}
+
+// A schema file in place of a registry is read where decoding is set up.
+static ice_status check_registry(doctor *self, ice_error *err) {
+  ice_str place = ice_settings_text(&self->settings, ICE_OPTION_ID_DECODE_REGISTRY);
+  ice_schema_registry *registry = NULL;
+  if (ice_settings_text(&self->settings, ICE_OPTION_ID_DECODE_SCHEMA).size > 0) {
+    return ICE_OK;
+  }
+  ice_status status = ice_settings_require(&self->settings, ICE_OPTION_ID_DECODE_REGISTRY, err);
+  if (status == ICE_OK) {
+    status = ice_cli_open_registry(&self->settings, NULL, &registry, err);
+  }
+  if (status == ICE_OK && !ice_str_starts_with(place, ICE_STR("file:"))) {
+    status = ice_schema_registry_http_probe(registry, err);
+  }
+  ice_schema_registry_destroy(registry);
   return status;
 }
 
@@ -79,7 +91,8 @@ static int run_check(int count, char **arguments) {
     const char *fix;
   } steps[] = {
       {"pipeline", check_pipeline, "correct the pipeline section; `icesink config show health` prints one that works"},
-      {"source", check_source, "look at source.segment.directory and source.segment.topic"},
+      {"source", check_source, "look at source.kafka.brokers and source.kafka.topics, or at source.segment.*"},
+      {"registry", check_registry, "look at source.decode.registry, with its path, and at its credentials"},
       {"catalog", check_catalog, "look at catalog.uri, or make a new catalog with `icesink init`"},
       {"tables", check_tables, "create them with `icesink init`"},
       {"store", check_store, "look at the permissions and the free space of catalog.warehouse"},

@@ -1,10 +1,8 @@
-#include "cli/cli.h"
+#include "cli/cli_source.h"
 #include "cli/embedded.h"
 #include "cli/run_report.h"
 #include "ingest/ingest.h"
 #include "runtime/sink.h"
-#include "source/schema_registry.h"
-#include "source/segment.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -63,22 +61,12 @@ static const char *terminated(run *self, ice_str text, ice_error *err) {
   return ice_bytes_append_str(&self->path, text, err) == ICE_OK ? ice_bytes_c_str(&self->path, err) : NULL;
 }
 
-static ice_status open_registry(run *self, ice_error *err) {
-  ice_str place = ice_settings_text(&self->settings, ICE_OPTION_ID_DECODE_REGISTRY);
-  if (!ice_str_starts_with(place, ICE_STR("file:"))) {
-    return ice_error_set(err, ICE_UNSUPPORTED, "source.decode.registry must be file:DIRECTORY in this version, not %.*s",
-                         ICE_STR_ARG(place));
-  }
-  const char *directory = terminated(self, ice_str_make(place.data + 5, place.size - 5), err);
-  return directory ? ice_schema_directory_open(ice_port_system(), directory, &self->registry, err) : ICE_NO_MEMORY;
-}
-
 static ice_status open_decoding(run *self, ice_pipeline_options *out, ice_error *err) {
   ice_str schema = ice_settings_text(&self->settings, ICE_OPTION_ID_DECODE_SCHEMA);
   if (schema.size == 0) {
     ice_status status = ice_settings_require(&self->settings, ICE_OPTION_ID_DECODE_REGISTRY, err);
     out->format = ICE_PAYLOAD_REGISTRY_AVRO;
-    status = status == ICE_OK ? open_registry(self, err) : status;
+    status = status == ICE_OK ? ice_cli_open_registry(&self->settings, &stop, &self->registry, err) : status;
     out->registry = self->registry;
     return status;
   }
@@ -90,22 +78,17 @@ static ice_status open_decoding(run *self, ice_pipeline_options *out, ice_error 
 }
 
 static ice_status open_source(run *self, ice_error *err) {
-  ice_str directory = ice_settings_text(&self->settings, ICE_OPTION_ID_SOURCE_SEGMENT_DIRECTORY);
-  if (directory.size == 0) {
-    return ice_error_set(err, ICE_UNSUPPORTED,
-                         "source.segment.directory is not set, and this version has no source for Kafka brokers yet");
+  if (ice_cli_source_is_kafka(&self->settings)) {
+    // librdkafka holds this on its own account, so the rest has to do with less.
+    ice_budget_add(&self->budget, ice_cli_kafka_memory(&self->settings));
   }
-  ice_status status = ice_settings_require(&self->settings, ICE_OPTION_ID_SOURCE_SEGMENT_TOPIC, err);
-  if (status != ICE_OK) {
-    return status;
-  }
-  const char *root = terminated(self, directory, err);
-  // Jobs under way hold a chunk each; a small budget reads in smaller steps.
-  size_t share = (size_t)(self->budget.limit / 128);
-  ice_segment_options options = {.root = root,
-                                 .topic = ice_settings_text(&self->settings, ICE_OPTION_ID_SOURCE_SEGMENT_TOPIC),
-                                 .read_size = share < 512 * 1024 ? share : 512 * 1024};
-  return root ? ice_segment_source_open(ice_port_system(), &options, &self->source, err) : ICE_NO_MEMORY;
+  return ice_cli_open_source(&self->settings, &self->observer, &self->source, err);
+}
+
+// Files are looked at whenever the sink is idle; a broker is asked as often as the setting says.
+static int64_t discovery_interval(const ice_settings *settings) {
+  int64_t interval = ice_settings_number(settings, ICE_OPTION_ID_SOURCE_KAFKA_DISCOVERY);
+  return !ice_cli_source_is_kafka(settings) ? 0 : interval > 0 ? interval : -1;
 }
 
 static ice_status open_ingest(run *self, ice_error *err) {
@@ -225,6 +208,7 @@ static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ic
       .commit_retries = (uint32_t)ice_settings_number(settings, ICE_OPTION_ID_COMMIT_RETRIES),
       .commit_retry_delay_ms = ice_settings_number(settings, ICE_OPTION_ID_COMMIT_RETRY_DELAY),
       .commit_give_up_ms = ice_settings_number(settings, ICE_OPTION_ID_COMMIT_GIVE_UP),
+      .discovery_interval_ms = discovery_interval(settings),
       .until_end = until_end,
       .growing = embedded ? ice_embedded_growing : NULL,
       .growing_context = embedded,

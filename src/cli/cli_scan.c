@@ -1,3 +1,4 @@
+#include "base/number.h"
 #include "cli/cli.h"
 #include "codec/iso8601.h"
 #include "ingest/table_scan.h"
@@ -64,11 +65,8 @@ static bool is_time(ice_kind kind) { return kind == ICE_KIND_TIMESTAMP || kind =
 // Numbers and times compare as numbers, everything else as the text that scan prints.
 static ice_status parse_value(const ice_schema *schema, condition *c, ice_error *err) {
   ice_kind kind = schema->root.fields[c->column].type.kind;
-  char copy[64];
-  char *end;
   int64_t us;
   int32_t days;
-  snprintf(copy, sizeof copy, "%.*s", ICE_STR_ARG(c->value));
   bool fits = true;
   if (is_time(kind)) {
     fits = ice_iso8601_parse_timestamp(c->value, &us);
@@ -77,11 +75,11 @@ static ice_status parse_value(const ice_schema *schema, condition *c, ice_error 
     fits = ice_iso8601_parse_date(c->value, &days);
     c->number = fits ? days : 0;
   } else if (kind == ICE_KIND_INT || kind == ICE_KIND_LONG || kind == ICE_KIND_FLOAT || kind == ICE_KIND_DOUBLE) {
-    c->number = strtod(copy, &end);
-    fits = end != copy && *end == '\0';
+    fits = ice_number_parse(c->value, &c->number);
   }
   return fits ? ICE_OK
-              : ice_error_set(err, ICE_INVALID_ARGUMENT, "--where: \"%s\" is no %s", copy, ice_kind_name(kind));
+              : ice_error_set(err, ICE_INVALID_ARGUMENT, "--where: \"%.*s\" is no %s", ICE_STR_ARG(c->value),
+                              ice_kind_name(kind));
 }
 
 static ice_status parse_where(const char *text, const ice_schema *schema, printer *out, ice_error *err) {

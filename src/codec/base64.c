@@ -3,7 +3,7 @@
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 ice_status ice_base64_append(ice_bytes *out, ice_str data, ice_error *err) {
-  ice_status status = ice_bytes_reserve(out, data.size / 3 * 4 + 4, err);
+  ice_status status = ice_bytes_reserve(out, (data.size + 2) / 3 * 4, err);
   if (status != ICE_OK) {
     return status;
   }
@@ -31,6 +31,7 @@ ice_status ice_base64_decode(ice_bytes *out, ice_str text, ice_error *err) {
   if (text.size % 4 != 0) {
     return ice_error_set(err, ICE_CORRUPT, "base64 text of %zu characters", text.size);
   }
+  size_t start = out->size;
   for (size_t i = 0; i < text.size; i += 4) {
     int values[4];
     size_t padding = 0;
@@ -40,6 +41,7 @@ ice_status ice_base64_decode(ice_bytes *out, ice_str text, ice_error *err) {
       padding += padded;
       values[j] = padded ? 0 : padding > 0 ? -1 : value_of(c);
       if (values[j] < 0) {
+        out->size = start;
         return ice_error_set(err, ICE_CORRUPT, "base64 text is wrong at character %zu", i + j + 1);
       }
     }
@@ -47,6 +49,7 @@ ice_status ice_base64_decode(ice_bytes *out, ice_str text, ice_error *err) {
                         (uint8_t)(values[2] << 6 | values[3])};
     ice_status status = ice_bytes_append(out, bytes, 3 - padding, err);
     if (status != ICE_OK) {
+      out->size = start;
       return status;
     }
   }

@@ -339,8 +339,9 @@ static ice_status decompress_lz4_frame(ice_compressor *compressor, const uint8_t
     left = LZ4F_decompress(compressor->lz4_in, out->data ? out->data + out->size : &nothing, &produced,
                            at < size ? data + at : data, &consumed, NULL);
     if (LZ4F_isError(left)) {
-      return strstr(LZ4F_getErrorName(left), "allocation") ? no_context(ICE_CODEC_LZ4_FRAME, err)
-                                                           : corrupt(ICE_CODEC_LZ4_FRAME, LZ4F_getErrorName(left), err);
+      const char *problem = LZ4F_getErrorName(left);
+      return strstr(problem, "allocation") ? no_context(ICE_CODEC_LZ4_FRAME, err)
+                                           : corrupt(ICE_CODEC_LZ4_FRAME, problem, err);
     }
     out->size += produced;
     at += consumed;

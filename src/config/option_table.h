@@ -12,7 +12,8 @@ ICE_OPTION(SOURCE_KAFKA_START, "source.kafka.start", CHOICE, "earliest", "KAFKA_
            "earliest|latest", 0, 0,
            "Where a sink without a position begins; resolved once and committed before the first record.")
 ICE_OPTION(SOURCE_KAFKA_DISCOVERY, "source.kafka.discovery_interval", DURATION, "1m",
-           "KAFKA_PARTITION_DISCOVERY_INTERVAL_MS", "ms", NULL, 0, 86400000, "How often to look for new partitions.")
+           "KAFKA_PARTITION_DISCOVERY_INTERVAL_MS", "ms", NULL, 0, 86400000,
+           "How often to look for new partitions; 0: never.")
 ICE_OPTION(SOURCE_KAFKA_SECURITY_PROTOCOL, "source.kafka.security_protocol", TEXT, NULL, "KAFKA_SECURITY_PROTOCOL",
            NULL, NULL, 0, 0, "security.protocol of librdkafka: plaintext, ssl, sasl_plaintext or sasl_ssl.")
 ICE_OPTION(SOURCE_KAFKA_SASL_MECHANISM, "source.kafka.sasl_mechanism", TEXT, NULL, "KAFKA_SASL_MECHANISM", NULL, NULL,
@@ -22,7 +23,7 @@ ICE_OPTION(SOURCE_KAFKA_SASL_USERNAME, "source.kafka.sasl_username", TEXT, NULL,
 ICE_OPTION(SOURCE_KAFKA_SASL_PASSWORD, "source.kafka.sasl_password", SECRET, NULL, "KAFKA_SASL_PASSWORD", NULL, NULL,
            0, 0, "SASL password.")
 ICE_OPTION(SOURCE_KAFKA_PROPERTIES, "source.kafka.properties", TREE, NULL, NULL, NULL, NULL, 0, 0,
-           "Any librdkafka setting, by its own name.")
+           "Any librdkafka setting, by its own name. Those that exactly-once rests on are icesink's own.")
 ICE_OPTION(SOURCE_SEGMENT_DIRECTORY, "source.segment.directory", PATH, NULL, NULL, NULL, NULL, 0, 0,
            "Read a topic from a broker's log directory instead of a broker.")
 ICE_OPTION(SOURCE_SEGMENT_TOPIC, "source.segment.topic", TEXT, NULL, NULL, NULL, NULL, 0, 0,
@@ -32,6 +33,12 @@ ICE_OPTION(DECODE_FORMAT, "source.decode.format", CHOICE, "avro", NULL, NULL, "a
 ICE_OPTION(DECODE_REGISTRY, "source.decode.registry", TEXT, NULL, "SCHEMA_REGISTRY_URL", NULL, NULL, 0, 0,
            "Schema registry: an http(s) URL, or file: and a directory of <id>.avsc files. Values are in the registry's wire "
            "format.")
+ICE_OPTION(DECODE_REGISTRY_USERNAME, "source.decode.registry_username", TEXT, NULL, "SCHEMA_REGISTRY_USERNAME", NULL, NULL,
+           0, 0, "User name for the registry (basic authentication).")
+ICE_OPTION(DECODE_REGISTRY_PASSWORD, "source.decode.registry_password", SECRET, NULL, "SCHEMA_REGISTRY_PASSWORD", NULL,
+           NULL, 0, 0, "Password for the registry.")
+ICE_OPTION(DECODE_REGISTRY_CA_FILE, "source.decode.registry_ca_file", PATH, NULL, NULL, NULL, NULL, 0, 0,
+           "Certificates to trust for the registry, in place of the system's.")
 ICE_OPTION(DECODE_SCHEMA, "source.decode.schema", PATH, NULL, NULL, NULL, NULL, 0, 0,
            "A file with the schema of all values, in place of a registry.")
 ICE_OPTION(PIPELINE, "pipeline", TREE, NULL, NULL, NULL, NULL, 0, 0,

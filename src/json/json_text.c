@@ -1,12 +1,12 @@
 #include "json/json_text.h"
 
+#include "base/number.h"
 #include "base/utf8.h"
 #include "codec/base64.h"
 #include "codec/iso8601.h"
 #include "codec/uuid.h"
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static ice_status append_escaped(ice_bytes *out, unsigned char c, ice_error *err) {
   switch (c) {
@@ -54,13 +54,19 @@ done:
   return status;
 }
 
-// The text of a number with a point, whatever the locale of the host says.
+// The text of a number with a point, whatever the locale of the host says: what is no digit, sign or exponent is the
+// locale's point, which may take several bytes.
 static void force_point(char *text) {
-  for (; *text; text++) {
-    if (*text == ',') {
-      *text = '.';
+  char *to = text;
+  bool in_point = false;
+  for (const char *from = text; *from; from++) {
+    bool part = (*from >= '0' && *from <= '9') || *from == '-' || *from == '+' || *from == 'e';
+    if (part || !in_point) {
+      *to++ = part ? *from : '.';
     }
+    in_point = !part;
   }
+  *to = '\0';
 }
 
 ice_status ice_json_append_double(ice_bytes *out, double value, ice_error *err) {
@@ -71,14 +77,14 @@ ice_status ice_json_append_double(ice_bytes *out, double value, ice_error *err) 
     return ice_bytes_append_str(out, value > 0 ? ICE_STR("Infinity") : ICE_STR("-Infinity"), err);
   }
   char text[40];
+  double again = 0;
   for (int digits = 15; digits <= 17; digits++) {
     snprintf(text, sizeof text, "%.*g", digits, value);
-    // strtod follows the same locale that snprintf did.
-    if (strtod(text, NULL) == value) {
+    force_point(text);
+    if (ice_number_parse(ice_str_of(text), &again) && again == value) {
       break;
     }
   }
-  force_point(text);
   return ice_bytes_append_str(out, ice_str_of(text), err);
 }
 
@@ -87,13 +93,14 @@ static ice_status append_float(ice_bytes *out, float value, ice_error *err) {
     return ice_json_append_double(out, (double)value, err);
   }
   char text[40];
+  double again = 0;
   for (int digits = 6; digits <= 9; digits++) {
     snprintf(text, sizeof text, "%.*g", digits, (double)value);
-    if (strtof(text, NULL) == value) {
+    force_point(text);
+    if (ice_number_parse(ice_str_of(text), &again) && (float)again == value) {
       break;
     }
   }
-  force_point(text);
   return ice_bytes_append_str(out, ice_str_of(text), err);
 }
 

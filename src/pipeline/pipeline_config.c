@@ -1,9 +1,6 @@
 #include "pipeline/pipeline_config.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-enum { NUMBER_TEXT_MAX = 64 };
+#include "base/number.h"
 
 typedef struct reader {
   ice_pipeline_spec *spec;
@@ -68,11 +65,7 @@ static ice_status get_number(const reader *r, const ice_yaml *map, const char *k
   if (!node) {
     return ICE_OK;
   }
-  char text[NUMBER_TEXT_MAX];
-  char *end;
-  snprintf(text, sizeof text, "%.*s", ICE_STR_ARG(node->text));
-  *out = strtod(text, &end);
-  return node->kind == ICE_YAML_SCALAR && end != text && *end == '\0'
+  return node->kind == ICE_YAML_SCALAR && ice_number_parse(node->text, out)
              ? ICE_OK
              : fail_at(r, node, "a number is expected for", ice_str_of(key));
 }

@@ -1,5 +1,6 @@
 #include "pipeline/pipeline_convert.h"
 
+#include "base/number.h"
 #include "base/utf8.h"
 #include "codec/iso8601.h"
 #include "codec/uuid.h"
@@ -7,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { NUMBER_TEXT_MAX = 64, PLAIN_TEXT_MAX = 1 << 24 };
+enum { PLAIN_TEXT_MAX = 1 << 24 };
 
 static bool same_shape(const ice_type *a, const ice_type *b) {
   if (a->kind != b->kind || a->precision != b->precision || a->scale != b->scale || a->size != b->size ||
@@ -68,39 +69,6 @@ static bool parse_long(ice_str text, int64_t *out) {
   return true;
 }
 
-static bool is_number_text(ice_str text) {
-  for (size_t i = 0; i < text.size; i++) {
-    char c = text.data[i];
-    if (!((c >= '0' && c <= '9') || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E')) {
-      return false;
-    }
-  }
-  return text.size > 0;
-}
-
-// Decimal notation alone: no hexadecimal, no "nan", and no locale (a comma never gets this far, and where the host's
-// locale wants one the point is replaced before strtod).
-static bool parse_double(ice_str text, double *out) {
-  char copy[NUMBER_TEXT_MAX];
-  if (!is_number_text(text) || text.size >= sizeof copy) {
-    return false;
-  }
-  memcpy(copy, text.data, text.size);
-  copy[text.size] = '\0';
-  char *end;
-  double value = strtod(copy, &end);
-  char *point = strchr(copy, '.');
-  if (*end != '\0' && point) {
-    *point = ',';
-    value = strtod(copy, &end);
-  }
-  if (*end != '\0' || !isfinite(value)) {
-    return false;
-  }
-  *out = value;
-  return true;
-}
-
 static ice_status append_i64_or_fail(bool valid, int64_t value, ice_column *out, bool *failed, ice_error *err) {
   *failed = !valid;
   return valid ? ice_column_append_i64(out, value, err) : ice_column_append_null(out, err);
@@ -143,7 +111,7 @@ static ice_status append_from_text(ice_str text, ice_column *out, bool *failed, 
     case ICE_KIND_FLOAT:
     case ICE_KIND_DOUBLE: {
       double value = 0;
-      bool valid = parse_double(text, &value);
+      bool valid = ice_number_parse(text, &value);
       return append_floating(valid, value, out, failed, err);
     }
     case ICE_KIND_BOOLEAN: {

@@ -68,6 +68,39 @@ static ice_status system_fill(void *context, void *data, size_t size, ice_error 
   return ICE_OK;
 }
 
+static int open_again(const char *path, int flags, mode_t permissions) {
+  int fd;
+  do {
+    fd = open(path, flags, permissions);
+  } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+// Not every file system can make a file without a name (overlay on old kernels, NFS, FUSE): there it gets a random one,
+// which goes at once. The caller sees errno either way.
+static int open_named_temporary(const char *directory) {
+  char path[PATH_MAX];
+  int size = snprintf(path, sizeof path, "%s/icesink.XXXXXX", directory);
+  if (size < 0 || (size_t)size >= sizeof path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  int fd = mkostemp(path, O_CLOEXEC);
+  if (fd >= 0 && unlink(path) != 0) {
+    int code = errno;
+    close(fd);
+    errno = code;
+    return -1;
+  }
+  return fd;
+}
+
+static int open_temporary(const char *directory) {
+  int fd = open_again(directory, O_CLOEXEC | O_RDWR | O_TMPFILE | O_EXCL, 0600);
+  // EISDIR is what kernels say that do not know the flag.
+  return fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL) ? open_named_temporary(directory) : fd;
+}
+
 static ice_status system_open(void *context, const char *path, ice_file_mode mode, ice_file *out, ice_error *err) {
   (void)context;
   int flags = O_CLOEXEC;
@@ -79,16 +112,9 @@ static ice_status system_open(void *context, const char *path, ice_file_mode mod
       action = "create";
       break;
     case ICE_FILE_READ_APPEND: flags |= O_RDWR | O_CREAT | O_APPEND; break;
-    case ICE_FILE_TEMPORARY:
-      flags |= O_RDWR | O_TMPFILE | O_EXCL;
-      action = "create a temporary file in";
-      break;
+    case ICE_FILE_TEMPORARY: action = "create a temporary file in"; break;
   }
-  mode_t permissions = mode == ICE_FILE_TEMPORARY ? 0600 : 0644;
-  int fd;
-  do {
-    fd = open(path, flags, permissions);
-  } while (fd < 0 && errno == EINTR);
+  int fd = mode == ICE_FILE_TEMPORARY ? open_temporary(path) : open_again(path, flags, 0644);
   *out = fd;
   return fd < 0 ? fail_errno(err, action, path, errno) : ICE_OK;
 }

@@ -11,7 +11,8 @@ enum {
   ROUND_DELAY_FIRST_MS = 1000,
   ROUND_DELAY_MAX_MS = 60000,
   FENCED_MAX = 1000,
-  REFRESH_MS = 500
+  REFRESH_MS = 500,
+  SOURCE_RETRY_MS = 1000
 };
 
 typedef struct sink {
@@ -27,6 +28,8 @@ typedef struct sink {
   int64_t refresh_ms;
   bool failing;
   uint32_t fenced;
+  int64_t *added;  ///< per partition: what the ingest has taken, open epoch included
+  uint32_t added_count;
 } sink;
 
 static int64_t now_ms(const sink *self) {
@@ -195,6 +198,59 @@ static ice_status decide(sink *self, ice_error *err) {
   return ICE_CONFLICT;
 }
 
+// Where the table is, for the source to tell -------------------------------------------------------------------------------
+
+// Called right after the source was sought: it stands where the table says.
+static ice_status begin_positions(sink *self, ice_error *err) {
+  ice_source *source = self->options->source;
+  int64_t *added = realloc(self->added, (source->partition_count + 1) * sizeof *added);
+  if (!added) {
+    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %u partitions", source->partition_count);
+  }
+  self->added = added;
+  self->added_count = source->partition_count;
+  for (uint32_t i = 0; i < source->partition_count; i++) {
+    added[i] = source->partitions[i].next;
+    source->partitions[i].committed = source->partitions[i].next;
+  }
+  return ICE_OK;
+}
+
+static void note_added(sink *self, const ice_chunk *chunk) {
+  for (size_t i = 0; i < chunk->range_count; i++) {
+    if (chunk->ranges[i].partition < self->added_count) {
+      self->added[chunk->ranges[i].partition] = chunk->ranges[i].to;
+    }
+  }
+}
+
+// Offsets in the group serve lag tools only, so a failure is worth a line and nothing more.
+static void tell_positions(sink *self) {
+  ice_source *source = self->options->source;
+  ice_error ignored = {0};
+  for (uint32_t i = 0; i < self->added_count; i++) {
+    source->partitions[i].committed = self->added[i];
+  }
+  if (ice_source_commit(source, &ignored) != ICE_OK) {
+    log_text(self, ICE_LOG_WARN, "Group offsets were not committed", ignored.message);
+  }
+}
+
+// A source that cannot be reached is waited for. CANCELLED when the sink is stopped meanwhile.
+static ice_status refresh_source(sink *self, ice_error *err) {
+  for (;;) {
+    ice_status status = ice_source_refresh(self->options->source, err);
+    if (status == ICE_OK || (err->flags & ICE_ERROR_RETRYABLE) == 0) {
+      return status;
+    }
+    if (stopping(self)) {
+      return ice_error_set(err, ICE_CANCELLED, "stopped while waiting for the source");
+    }
+    log_text(self, ICE_LOG_WARN, "Source cannot be reached; waiting", err->message);
+    wait_ms(self, SOURCE_RETRY_MS);
+  }
+}
+
 // Moving data --------------------------------------------------------------------------------------------------------
 
 static ice_status add_job(sink *self, ice_job *job, ice_error *err) {
@@ -206,6 +262,9 @@ static ice_status add_job(sink *self, ice_job *job, ice_error *err) {
   } else {
     status = ice_ingest_add(self->options->ingest, self->options->source, job->chunk.ranges, job->chunk.range_count,
                             &job->output, err);
+    if (status == ICE_OK) {
+      note_added(self, &job->chunk);
+    }
   }
   ice_workers_release(self->workers, job);
   return status;
@@ -241,11 +300,7 @@ static ice_status checkpoint(sink *self, ice_error *err) {
     ICE_TRY(decide(self, err));
     self->last_commit = now_ms(self) - begin;
     ice_observe_gauge(self->options->observer, "checkpointDuration", (ice_str){0}, (double)self->last_commit);
-    // Offsets in the group serve lag tools only, so a failure is worth a line and nothing more.
-    ice_error ignored = {0};
-    if (ice_source_commit(self->options->source, &ignored) != ICE_OK) {
-      log_text(self, ICE_LOG_WARN, "Group offsets were not committed", ignored.message);
-    }
+    tell_positions(self);
   }
   self->epoch_ms = now_ms(self);
 done:
@@ -257,8 +312,9 @@ static ice_status begin_again(sink *self, ice_error *err) {
   ice_status status = ICE_OK;
   (void)!drain(self, true, NULL);
   ice_ingest_drop(self->options->ingest);
-  ICE_TRY(ice_source_refresh(self->options->source, err));
+  ICE_TRY(refresh_source(self, err));
   ICE_TRY(ice_ingest_start(self->options->ingest, self->options->source, err));
+  ICE_TRY(begin_positions(self, err));
   self->epoch_ms = now_ms(self);
 done:
   return status;
@@ -314,16 +370,27 @@ static ice_status collect(sink *self, bool *idle, ice_error *err) {
   return add_job(self, job, err);
 }
 
-static ice_status refresh_lag(sink *self, ice_error *err) {
-  if (self->options->until_end || now_ms(self) - self->refresh_ms < REFRESH_MS) {
-    return ICE_OK;
+static bool refresh_due(const sink *self, bool idle) {
+  int64_t interval = self->options->discovery_interval_ms;
+  if (self->options->until_end || interval < 0 || (interval == 0 && !idle)) {
+    return false;
   }
-  self->refresh_ms = now_ms(self);
+  return now_ms(self) - self->refresh_ms >= (interval == 0 ? REFRESH_MS : interval);
+}
+
+static ice_status refresh_lag(sink *self, ice_error *err) {
   uint32_t before = self->options->source->partition_count;
+  self->refresh_ms = now_ms(self);
   // Partitions that are new move the table that the workers read, so nothing may be under way.
   ice_status status = drain(self, false, err);
   if (status == ICE_OK) {
     status = ice_source_refresh(self->options->source, err);
+    if (status != ICE_OK && (err->flags & ICE_ERROR_RETRYABLE)) {
+      // Nothing depends on it now, and what is open must still be committed in time.
+      log_text(self, ICE_LOG_WARN, "Source cannot be reached; waiting", err->message);
+      ice_error_clear(err);
+      status = ICE_OK;
+    }
   }
   if (status == ICE_OK && self->options->source->partition_count > before) {
     status = checkpoint(self, err);
@@ -349,8 +416,14 @@ static ice_status step(sink *self, bool *finished, ice_error *err) {
   report_progress(self, false);
   if (idle && ice_workers_pending(self->workers) == 0) {
     ICE_TRY(drained(self, finished, err));
+  } else {
+    idle = false;
+  }
+  if (!*finished && refresh_due(self, idle)) {
     ICE_TRY(refresh_lag(self, err));
-    sleep_us(*finished ? 0 : IDLE_US);
+  }
+  if (idle && !*finished) {
+    sleep_us(IDLE_US);
   }
 done:
   return status;
@@ -359,10 +432,18 @@ done:
 static ice_status run(sink *self, ice_error *err) {
   bool finished = false;
   ice_status status = ICE_OK;
-  ICE_TRY(ice_source_refresh(self->options->source, err));
+  status = refresh_source(self, err);
+  if (status == ICE_CANCELLED && stopping(self)) {
+    // Nothing was begun, so nothing is to be finished.
+    ice_error_clear(err);
+    return ICE_OK;
+  }
+  ICE_TRY(status);
   ICE_TRY(ice_ingest_start(self->options->ingest, self->options->source, err));
+  ICE_TRY(begin_positions(self, err));
   ICE_TRY(remember_ends(self, err));
   self->epoch_ms = now_ms(self);
+  self->refresh_ms = self->epoch_ms;
   while (!finished) {
     status = step(self, &finished, err);
     if (status == ICE_OK && finished) {
@@ -370,7 +451,12 @@ static ice_status run(sink *self, ice_error *err) {
     }
     if (status == ICE_CONFLICT && !ice_ingest_deciding(self->options->ingest)) {
       finished = false;
-      ICE_TRY(begin_again(self, err));
+      status = begin_again(self, err);
+      if (status == ICE_CANCELLED && stopping(self)) {
+        ice_error_clear(err);
+        return ICE_OK;
+      }
+      ICE_TRY(status);
     } else if (status != ICE_OK) {
       goto done;
     }
@@ -393,13 +479,14 @@ ice_status ice_sink_run(const ice_sink_options *options, ice_sink_progress *out,
   if (status == ICE_OK) {
     self.started_ms = now_ms(&self);
     status = run(&self, error);
-    (void)!drain(&self, true, NULL);
   }
+  // What is still under way is dropped; a worker that waits for the registry ends here too.
+  ice_workers_destroy(self.workers);
   fill_progress(&self, out);
   report_progress(&self, true);
-  ice_workers_destroy(self.workers);
   // What is not committed is read again by the next run.
   ice_ingest_drop(options->ingest);
   free(self.ends);
+  free(self.added);
   return status;
 }

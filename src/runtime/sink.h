@@ -30,6 +30,8 @@ typedef struct ice_sink_options {
   uint32_t commit_retries;
   int64_t commit_retry_delay_ms;
   int64_t commit_give_up_ms;  ///< 0: never
+  /// How often to look for new partitions and at the ends of the logs. 0: twice a second, whenever the sink is idle; -1: never.
+  int64_t discovery_interval_ms;
   /// Stop as soon as everything up to the ends of the logs, as they are at start, is committed.
   bool until_end;
   /// With `until_end`: as long as this says true the logs still grow, and their ends are looked at again. May be NULL.

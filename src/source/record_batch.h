@@ -37,7 +37,7 @@ ICE_MUST_CHECK ice_status ice_record_batch_parse(const void *data, size_t size, 
 bool ice_record_batch_check(const ice_record_batch *batch, const void *data);
 
 /// Add the records of the batch whose bytes stand at `data_at` in the chunk's own data, from offset `from` on, and the
-/// range [max(from, base), end of batch). Control batches add a gap. Compressed records are decompressed behind the
+/// range [from, end of batch): offsets before the batch that compaction took away are gaps of it. Control batches add a gap. Compressed records are decompressed behind the
 /// chunk's data.
 ///
 /// Errors: CORRUPT (what, at which offset), LIMIT, NO_MEMORY.

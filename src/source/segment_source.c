@@ -100,7 +100,7 @@ static ice_status add_partition(segment_source *self, int32_t partition, ice_err
   }
   self->readers[self->reader_count] = reader;
   self->base.partitions[self->reader_count] =
-      (ice_source_partition){.topic = ice_str_of(self->topic), .partition = partition, .next = -1};
+      (ice_source_partition){.topic = ice_str_of(self->topic), .partition = partition, .next = -1, .committed = -1};
   self->reader_count++;
   self->base.partition_count = self->reader_count;
   return ICE_OK;

@@ -73,6 +73,8 @@ typedef struct ice_source_partition {
   int64_t log_end;    ///< one behind the last offset that the log had when it was last looked at
   int64_t next;       ///< next offset that poll will give; -1 before ice_source_seek
   bool assigned;
+  /// Next offset according to the table, as whoever drives the source has set it; -1: not known. ice_source_commit tells it.
+  int64_t committed;
 } ice_source_partition;
 
 typedef struct ice_source ice_source;
@@ -114,7 +116,7 @@ ICE_MUST_CHECK static inline ice_status ice_source_poll(ice_source *source, ice_
   return source->interface->poll(source, chunk, timeout_us, err);
 }
 
-/// Tell the broker how far the tables are (for lag tools only; never read as truth).
+/// Tell the broker how far the tables are: each partition's `committed` (for lag tools only; never read as truth).
 ICE_MUST_CHECK static inline ice_status ice_source_commit(ice_source *source, ice_error *err) {
   return source->interface->commit ? source->interface->commit(source, err) : ICE_OK;
 }

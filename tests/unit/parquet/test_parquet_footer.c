@@ -20,7 +20,8 @@ static int setup(void **context) {
   assert_int_equal(ice_schema_create(&schema, NULL), ICE_OK);
   schema->root.kind = ICE_KIND_STRUCT;
   assert_int_equal(ice_type_set_fields(schema, &schema->root, 2, NULL), ICE_OK);
-  schema->root.fields[0] = (ice_field){.name = ICE_STR("n"), .id = 1, .required = true, .type = {.kind = ICE_KIND_LONG}};
+  schema->root.fields[0] = (ice_field){.name = ICE_STR("n"), .id = 1, .required = true};
+  schema->root.fields[0].type.kind = ICE_KIND_LONG;
   schema->root.fields[1] = (ice_field){.name = ICE_STR("l"), .id = 2};
   assert_int_equal(ice_type_parse(schema, ICE_STR("list<string>"), &schema->root.fields[1].type, NULL), ICE_OK);
   schema->root.fields[1].type.fields[0].id = 3;

@@ -61,7 +61,8 @@ static void test_parquet_levels__an_optional_column_gets_a_bitmap_where_it_has_n
   open_type("int", false);
   for (int32_t i = 0; i < 200; i++) {
     ice_column *column = &batch.columns[0];
-    assert_int_equal(i % 3 == 1 ? ice_column_append_null(column, NULL) : ice_column_append_i32(column, i, NULL), ICE_OK);
+    bool null = i % 3 == 1;
+    assert_int_equal(null ? ice_column_append_null(column, NULL) : ice_column_append_i32(column, i, NULL), ICE_OK);
   }
   ice_parquet_slice slice = slice_of(0, NULL, 100, 100);
   assert_int_equal(slice.slot_count, 100);

@@ -121,7 +121,8 @@ static void test_parquet_page_index__bounds_compare_in_the_order_of_their_type(v
   assert_true(ice_parquet_bound_compare(leaf, ICE_STR("\xff\xff\xff\xff"), ICE_STR("\1\0\0\0")) < 0);
   ice_parquet_leaf other = *leaf;
   other.physical = ICE_PARQUET_DOUBLE;
-  assert_true(ice_parquet_bound_compare(&other, ICE_STR("\0\0\0\0\0\0\xf0\xbf"), ICE_STR("\0\0\0\0\0\0\xf0\x3f")) < 0);
+  ice_str minus_one = ICE_STR("\0\0\0\0\0\0\xf0\xbf");
+  assert_true(ice_parquet_bound_compare(&other, minus_one, ICE_STR("\0\0\0\0\0\0\xf0\x3f")) < 0);
   other.physical = ICE_PARQUET_BYTE_ARRAY;
   assert_true(ice_parquet_bound_compare(&other, ICE_STR("\xff"), ICE_STR("a")) > 0);
 }

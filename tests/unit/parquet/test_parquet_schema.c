@@ -232,12 +232,14 @@ static void test_parquet_schema__understands_old_lists_and_types(void **context)
   (void)context;
   const element two_level[] = {ROOT(1), {-1, 0, 1, "l", 1, 3, 0}, {1, 0, 2, "element", 0, -1, 0}};
   expect_type(two_level, 3, "list<int>", 2);
-  const element array[] = {ROOT(1), {-1, 0, 1, "l", 1, 3, 0}, {-1, 0, 2, "array", 1, -1, 0}, {2, 0, 1, "x", 0, -1, 0}};
+  const element array[] = {
+      ROOT(1), {-1, 0, 1, "l", 1, 3, 0}, {-1, 0, 2, "array", 1, -1, 0}, {2, 0, 1, "x", 0, -1, 0}};
   ice_parquet_layout *layout = NULL;
   assert_int_equal(read_elements(array, 4, &layout, NULL), ICE_OK);
   assert_int_equal(layout->schema->root.fields[0].type.fields[0].type.kind, ICE_KIND_STRUCT);
   ice_parquet_layout_unref(layout);
-  const element bag[] = {ROOT(1), {-1, 0, 1, "l", 1, 3, 0}, {-1, 0, 2, "bag", 1, -1, 0}, {2, 0, 1, "array_element", 0, -1, 0}};
+  const element bag[] = {
+      ROOT(1), {-1, 0, 1, "l", 1, 3, 0}, {-1, 0, 2, "bag", 1, -1, 0}, {2, 0, 1, "array_element", 0, -1, 0}};
   expect_type(bag, 4, "list<long>", 3);
   const element millis[] = {ROOT(1), {2, 0, 0, "t", 0, ICE_PARQUET_TIMESTAMP_MILLIS, 0}};
   expect_type(millis, 2, "timestamptz", 0);

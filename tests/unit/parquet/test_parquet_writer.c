@@ -431,7 +431,8 @@ static void test_parquet_writer__refuses_null_in_a_required_field(void **context
   check(ice_schema_create(&one, &err), &err);
   one->root.kind = ICE_KIND_STRUCT;
   check(ice_type_set_fields(one, &one->root, 1, &err), &err);
-  one->root.fields[0] = (ice_field){.name = ICE_STR("must"), .id = 1, .required = true, .type = {.kind = ICE_KIND_INT}};
+  one->root.fields[0] = (ice_field){.name = ICE_STR("must"), .id = 1, .required = true};
+  one->root.fields[0].type.kind = ICE_KIND_INT;
   check(ice_batch_init(&batch, one, &err), &err);
   check(ice_column_append_i32(&batch.columns[0], 1, &err), &err);
   check(ice_batch_end_row(&batch, &err), &err);

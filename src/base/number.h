@@ -1,0 +1,18 @@
+/// Decimal numbers in text. The host's locale plays no part: a point is a point everywhere.
+#ifndef ICE_BASE_NUMBER_H
+#define ICE_BASE_NUMBER_H
+
+#include "base/str.h"
+#include <stdbool.h>
+
+/// Longest text of a number that is read.
+enum { ICE_NUMBER_TEXT_MAX = 1000 };
+
+/// Parse all of `text`: an optional sign, digits with at most one point, optionally `e` or `E` and a signed exponent.
+/// No spaces, no hexadecimal, no "nan" or "inf"; a number too large for a double, and a text longer than
+/// ICE_NUMBER_TEXT_MAX, give false. Rounds to nearest, ties to even.
+///
+/// Pure function; threads: any. `*out` is left alone where it returns false.
+bool ice_number_parse(ice_str text, double *out);
+
+#endif

@@ -1,0 +1,132 @@
+#include "cli/cli_source.h"
+
+#include "source/kafka.h"
+#include "source/schema_registry_http.h"
+#include "source/segment.h"
+#include <limits.h>
+
+enum {
+  SEGMENT_READ_MAX = 512 * 1024,
+  // Jobs under way hold a chunk each; a small budget reads in smaller steps.
+  SEGMENT_SHARE = 128,
+  KAFKA_SHARE = 4,
+  KAFKA_MEMORY_MAX = 128 << 20,
+  PROPERTIES_MAX = 1000
+};
+
+// A terminated copy of a setting's text; NULL with `err` set when it does not fit.
+static const char *terminated(ice_str text, char out[PATH_MAX], ice_error *err) {
+  if (text.size >= PATH_MAX) {
+    (void)ice_error_set(err, ICE_LIMIT, "a path has more than %d bytes", PATH_MAX - 1);
+    return NULL;
+  }
+  memcpy(out, text.data, text.size);
+  out[text.size] = '\0';
+  return out;
+}
+
+int64_t ice_cli_kafka_memory(const ice_settings *settings) {
+  int64_t share = ice_settings_number(settings, ICE_OPTION_ID_MEMORY) / KAFKA_SHARE;
+  return share < KAFKA_MEMORY_MAX ? share : KAFKA_MEMORY_MAX;
+}
+
+bool ice_cli_source_is_kafka(const ice_settings *settings) {
+  return ice_settings_text(settings, ICE_OPTION_ID_SOURCE_SEGMENT_DIRECTORY).size == 0;
+}
+
+static ice_status open_segments(const ice_settings *settings, ice_source **out, ice_error *err) {
+  char path[PATH_MAX];
+  ice_status status = ice_settings_require(settings, ICE_OPTION_ID_SOURCE_SEGMENT_TOPIC, err);
+  const char *root =
+      status == ICE_OK ? terminated(ice_settings_text(settings, ICE_OPTION_ID_SOURCE_SEGMENT_DIRECTORY), path, err) : NULL;
+  if (!root) {
+    return status != ICE_OK ? status : ICE_LIMIT;
+  }
+  size_t share = (size_t)ice_settings_number(settings, ICE_OPTION_ID_MEMORY) / SEGMENT_SHARE;
+  ice_segment_options options = {.root = root,
+                                 .topic = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_SEGMENT_TOPIC),
+                                 .read_size = share < SEGMENT_READ_MAX ? share : SEGMENT_READ_MAX};
+  return ice_segment_source_open(ice_port_system(), &options, out, err);
+}
+
+// source.kafka.properties: a flat map; values are texts as they stand.
+static ice_status read_properties(ice_settings *settings, ice_kafka_options *out, ice_error *err) {
+  const ice_setting *setting = ice_settings_get(settings, ICE_OPTION_ID_SOURCE_KAFKA_PROPERTIES);
+  if (!setting->tree || setting->tree->is_null) {
+    return ICE_OK;
+  }
+  if (setting->tree->kind != ICE_YAML_MAP || setting->tree->count > PROPERTIES_MAX) {
+    return ice_error_set(err, ICE_INVALID_ARGUMENT, "%.*s: source.kafka.properties must be a map of names and values",
+                         ICE_STR_ARG(setting->origin));
+  }
+  ice_kafka_property *properties =
+      ice_arena_alloc_array(&settings->arena, setting->tree->count, sizeof *properties, err);
+  if (!properties) {
+    return ICE_NO_MEMORY;
+  }
+  for (const ice_yaml *entry = setting->tree->first; entry; entry = entry->next) {
+    if (entry->kind != ICE_YAML_SCALAR) {
+      return ice_error_set(err, ICE_INVALID_ARGUMENT, "%.*s:%u: source.kafka.properties.%.*s must be one value",
+                           ICE_STR_ARG(settings->file), entry->line, ICE_STR_ARG(entry->key));
+    }
+    properties[out->property_count++] = (ice_kafka_property){.name = entry->key, .value = entry->text};
+  }
+  out->properties = properties;
+  return ICE_OK;
+}
+
+static ice_status open_kafka(ice_settings *settings, const ice_observer *observer, ice_source **out, ice_error *err) {
+  const ice_setting *topics = ice_settings_get(settings, ICE_OPTION_ID_SOURCE_KAFKA_TOPICS);
+  ice_kafka_options options = {
+      .port = ice_port_system(),
+      .observer = observer,
+      .brokers = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_BROKERS),
+      .topics = topics->items,
+      .topic_count = topics->item_count,
+      .group = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_GROUP),
+      .security_protocol = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SECURITY_PROTOCOL),
+      .sasl_mechanism = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SASL_MECHANISM),
+      .sasl_username = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SASL_USERNAME),
+      .sasl_password = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SASL_PASSWORD),
+      .memory = ice_cli_kafka_memory(settings),
+  };
+  ice_status status = ICE_OK;
+  if (options.brokers.size == 0) {
+    ICE_FAIL(ICE_INVALID_ARGUMENT, "there is no source: set source.kafka.brokers (KAFKA_BROKERS), or "
+             "source.segment.directory");
+  }
+  ICE_TRY(ice_settings_require(settings, ICE_OPTION_ID_SOURCE_KAFKA_TOPICS, err));
+  ICE_TRY(read_properties(settings, &options, err));
+  ICE_TRY(ice_kafka_source_open(&options, out, err));
+done:
+  return status;
+}
+
+ice_status ice_cli_open_source(ice_settings *settings, const ice_observer *observer, ice_source **out, ice_error *err) {
+  *out = NULL;
+  return ice_cli_source_is_kafka(settings) ? open_kafka(settings, observer, out, err)
+                                           : open_segments(settings, out, err);
+}
+
+ice_status ice_cli_open_registry(const ice_settings *settings, const _Atomic bool *stop, ice_schema_registry **out,
+                                 ice_error *err) {
+  *out = NULL;
+  char path[PATH_MAX];
+  ice_str place = ice_settings_text(settings, ICE_OPTION_ID_DECODE_REGISTRY);
+  if (ice_str_starts_with(place, ICE_STR("file:"))) {
+    const char *directory = terminated(ice_str_make(place.data + 5, place.size - 5), path, err);
+    return directory ? ice_schema_directory_open(ice_port_system(), directory, out, err) : ICE_LIMIT;
+  }
+  ice_str authorities = ice_settings_text(settings, ICE_OPTION_ID_DECODE_REGISTRY_CA_FILE);
+  const char *ca_file = authorities.size > 0 ? terminated(authorities, path, err) : NULL;
+  if (authorities.size > 0 && !ca_file) {
+    return ICE_LIMIT;
+  }
+  ice_schema_registry_http_options options = {
+      .url = place,
+      .user = ice_settings_text(settings, ICE_OPTION_ID_DECODE_REGISTRY_USERNAME),
+      .password = ice_settings_text(settings, ICE_OPTION_ID_DECODE_REGISTRY_PASSWORD),
+      .ca_file = ca_file,
+      .stop = stop};
+  return ice_schema_registry_http_open(&options, out, err);
+}

@@ -1,0 +1,29 @@
+/// Opening what the section `source` of a configuration names, for `run` and `check` alike.
+#ifndef ICE_CLI_CLI_SOURCE_H
+#define ICE_CLI_CLI_SOURCE_H
+
+#include "cli/cli.h"
+#include "source/schema_registry.h"
+#include "source/source.h"
+#include <stdatomic.h>
+
+/// What the Kafka client may hold of a memory budget, in bytes.
+int64_t ice_cli_kafka_memory(const ice_settings *settings);
+
+/// True where records come from a broker.
+bool ice_cli_source_is_kafka(const ice_settings *settings);
+
+/// Open the source: source.segment.* where a directory is set, else source.kafka.*. A broker is not waited for.
+///
+/// Ownership: `*out` is the caller's; settings and observer are borrowed while it lives. Errors: as the sources' open;
+///   INVALID_ARGUMENT where nothing is set.
+ICE_MUST_CHECK ice_status ice_cli_open_source(ice_settings *settings, const ice_observer *observer, ice_source **out,
+                                              ice_error *err);
+
+/// Open source.decode.registry: file:DIRECTORY or an http(s) URL. Nothing is asked yet.
+///
+/// Ownership: `*out` is the caller's; `stop` (may be NULL) is borrowed while it lives.
+ICE_MUST_CHECK ice_status ice_cli_open_registry(const ice_settings *settings, const _Atomic bool *stop,
+                                                ice_schema_registry **out, ice_error *err);
+
+#endif

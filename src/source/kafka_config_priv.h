@@ -1,0 +1,13 @@
+/// The configuration of librdkafka, from the options of a source.
+#ifndef ICE_SOURCE_KAFKA_CONFIG_PRIV_H
+#define ICE_SOURCE_KAFKA_CONFIG_PRIV_H
+
+#include "source/kafka.h"
+#include <librdkafka/rdkafka.h>
+
+/// Ownership: `*out` is the caller's (rd_kafka_conf_destroy, or rd_kafka_new takes it).
+/// Errors: INVALID_ARGUMENT naming the property; NO_MEMORY.
+ICE_MUST_CHECK ice_status ice_kafka_config_create(const ice_kafka_options *options, rd_kafka_conf_t **out,
+                                                  ice_error *err);
+
+#endif
