@@ -151,17 +151,16 @@ INLINE ice_status make_room(ice_parquet_dictionary *dictionary, size_t entry_siz
 
 enum { CODE_NONE = -1 };
 
-// The code of a value, adding it where it is new; CODE_NONE where it cannot be added (`*status` tells an error from
-// a full dictionary).
+// The code of a value with this hash, adding it where it is new; CODE_NONE where it cannot be added (`*status` tells an
+// error from a full dictionary).
 INLINE int32_t find_or_add(ice_parquet_dictionary *dictionary, const uint8_t *value, size_t size, uint32_t width,
-                           ice_status *status, ice_error *err) {
+                           uint64_t hash, ice_status *status, ice_error *err) {
   if (ICE_UNLIKELY((uint64_t)dictionary->count * 2 >= (uint64_t)dictionary->slots.size / sizeof(uint32_t))) {
     *status = grow_slots(dictionary, err);
     if (*status != ICE_OK) {
       return CODE_NONE;
     }
   }
-  uint64_t hash = width != 0 ? hash_fixed(value, width) : hash_bytes(value, size);
   uint32_t mask = (1u << dictionary->slot_bits) - 1;
   uint32_t place = slot_place(dictionary, hash);
   const uint8_t *slots = dictionary->slots.data;
@@ -207,7 +206,7 @@ INLINE ice_status encode_fixed(ice_parquet_dictionary *dictionary, const uint8_t
   int32_t code = CODE_NONE;
   for (; i < count; i++, values += width) {
     if (code == CODE_NONE || !equal_fixed(values, values - width, width)) {
-      code = find_or_add(dictionary, values, width, width, &status, err);
+      code = find_or_add(dictionary, values, width, width, hash_fixed(values, width), &status, err);
       if (ICE_UNLIKELY(code == CODE_NONE)) {
         break;
       }
@@ -227,28 +226,62 @@ ice_status ice_parquet_dictionary_encode_fixed(ice_parquet_dictionary *dictionar
   }
 }
 
+// With many files open their dictionaries take turns in the cache, and a look-up is mostly waiting for memory. So texts are
+// looked up in groups: first all hashes, then the slots, then the entries are asked for before any of them is needed.
+enum { GROUP = 32 };
+
+typedef struct text_group {
+  const uint8_t *values[GROUP];
+  uint32_t sizes[GROUP];
+  uint64_t hashes[GROUP];
+} text_group;
+
+INLINE void load_group(const ice_parquet_dictionary *dictionary, const ice_column *column, const uint32_t *indices,
+                       uint32_t first, size_t count, text_group *group) {
+  bool has_slots = dictionary->slots.size != 0;
+  for (size_t i = 0; i < count; i++) {
+    ice_str text = ice_column_text(column, indices ? indices[i] : first + (uint32_t)i);
+    group->values[i] = (const uint8_t *)text.data;
+    group->sizes[i] = (uint32_t)text.size;
+    group->hashes[i] = hash_bytes(group->values[i], text.size);
+    if (has_slots) {
+      __builtin_prefetch(dictionary->slots.data + (size_t)slot_place(dictionary, group->hashes[i]) * 4);
+    }
+  }
+  for (size_t i = 0; has_slots && i < count; i++) {
+    uint32_t slot = ice_load_u32le(dictionary->slots.data + (size_t)slot_place(dictionary, group->hashes[i]) * 4);
+    if (slot != 0) {
+      uint32_t code = (slot & 0xffff) - 1;
+      __builtin_prefetch(dictionary->plain.data + ice_load_u32le(dictionary->offsets.data + (size_t)code * 4));
+    }
+  }
+}
+
 INLINE ice_status encode_text(ice_parquet_dictionary *dictionary, const ice_column *column, const uint32_t *indices,
                               uint32_t first, size_t count, uint16_t *codes, size_t *done, ice_error *err) {
   ice_status status = ICE_OK;
+  text_group group;
   const uint8_t *previous = NULL;
   size_t previous_size = 0;
   int32_t code = CODE_NONE;
-  size_t i = 0;
-  for (; i < count; i++) {
-    uint32_t row = indices ? indices[i] : first + (uint32_t)i;
-    ice_str text = ice_column_text(column, row);
-    const uint8_t *value = (const uint8_t *)text.data;
-    if (code == CODE_NONE || text.size != previous_size || !equal_bytes(value, previous, text.size)) {
-      code = find_or_add(dictionary, value, text.size, 0, &status, err);
-      if (ICE_UNLIKELY(code == CODE_NONE)) {
-        break;
+  *done = 0;
+  for (size_t begin = 0; begin < count; begin += GROUP) {
+    size_t size = count - begin < GROUP ? count - begin : GROUP;
+    load_group(dictionary, column, indices ? indices + begin : NULL, first + (uint32_t)begin, size, &group);
+    for (size_t i = 0; i < size; i++) {
+      if (code == CODE_NONE || group.sizes[i] != previous_size ||
+          !equal_bytes(group.values[i], previous, previous_size)) {
+        code = find_or_add(dictionary, group.values[i], group.sizes[i], 0, group.hashes[i], &status, err);
+        if (ICE_UNLIKELY(code == CODE_NONE)) {
+          return status;
+        }
       }
+      previous = group.values[i];
+      previous_size = group.sizes[i];
+      codes[begin + i] = (uint16_t)code;
+      (*done)++;
     }
-    previous = value;
-    previous_size = text.size;
-    codes[i] = (uint16_t)code;
   }
-  *done = i;
   return status;
 }
 

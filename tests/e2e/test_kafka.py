@@ -1,0 +1,327 @@
+"""A real broker and a real schema registry: what comes through them is what comes from the log on disk, exactly once."""
+import random
+import signal
+import socket
+import struct
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from lake import Lake, kill
+from services import Broker, Registry
+
+CONFIG = """\
+name: health
+source:
+  kafka: {{brokers: "{brokers}", topics: [{topic}], group: {topic}-sink, discovery_interval: 1s{more}}}
+  decode: {{registry: "{registry}"}}
+pipeline: {{preset: health}}
+tables: {{data: health_db.health_data_raw, dead_letters: health_db.health_data_errors, create: true}}
+catalog: {{name: health_catalog, uri: catalog.db, warehouse: warehouse}}
+commit: {{interval: {interval}}}
+memory: {memory}
+http: "{http}"
+"""
+GENERATOR_SCHEMA_ID = 1
+TABLES = ("health_data_raw", "health_data_errors")
+# Read from the clock in each run; everything else has to be the same.
+CLOCK_COLUMNS = {"processing_time", "error_timestamp"}
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    broker = Broker(tmp_path_factory.mktemp("broker"))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    registry = Registry(tmp_path_factory.mktemp("registry"))
+    # So that the id of the schema is none that a generator would choose.
+    registry.register("filler", '{"type": "record", "name": "Filler", "fields": []}')
+    yield registry
+    registry.stop()
+
+
+class BrokerLake(Lake):
+    """A lake whose topic is at a broker. What is generated on disk is what is produced."""
+
+    def __init__(self, directory, broker, registry, topic, **options):
+        self.broker = broker
+        self.registry = registry.url if isinstance(registry, Registry) else registry
+        self.registered = registry.register if isinstance(registry, Registry) else None
+        self.topic = topic
+        self.brokers = broker.address
+        self.schema_id = None
+        directory.mkdir(parents=True, exist_ok=True)
+        super().__init__(directory, **options)
+
+    def configure(self, interval="1s", memory="128MB", http="off", more="", **_):
+        self.text = CONFIG.format(brokers=self.brokers, topic=self.topic, registry=self.registry, interval=interval,
+                                  memory=memory, http=http, more=more)
+        (self.directory / "icesink.yaml").write_text(self.text)
+
+    def prepare(self, messages):
+        """Generate on disk; the records in their order, with the id that the registry has for the schema."""
+        self.generate(messages)
+        schema = (self.directory / "kafka/schemas/1.avsc").read_text()
+        self.schema_id = self.registered(f"{self.topic}-value", schema)
+        assert self.schema_id != GENERATOR_SCHEMA_ID
+        return [(p, self.translate(v, GENERATOR_SCHEMA_ID, self.schema_id)) for p, _, v in self.records()]
+
+    def translate(self, value, from_id, to_id):
+        same = value[:1] == b"\0" and value[1:5] == struct.pack(">I", from_id)
+        return value[:1] + struct.pack(">I", to_id) + value[5:] if same else value
+
+    def start_service(self):
+        return subprocess.Popen(self.command("run", "icesink.yaml"), cwd=self.directory, env=self.environment(),
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def count_rows(self):
+        return self.table("health_data_raw").scan(selected_fields=("sample_id",)).to_arrow().num_rows
+
+
+def contents(lake, name, schema_id):
+    rows = lake.table(name).scan().to_arrow().drop_columns(
+        [c for c in lake.table(name).schema().column_names if c in CLOCK_COLUMNS]).to_pylist()
+    for row in rows:
+        if row.get("raw_bytes") is not None and schema_id != GENERATOR_SCHEMA_ID:
+            row["raw_bytes"] = lake.translate(row["raw_bytes"], schema_id, GENERATOR_SCHEMA_ID)
+        row.update({"kafka_topic": None} if "kafka_topic" in row else {})
+    return sorted(rows, key=repr)
+
+
+def wait_until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def get(url):
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as problem:
+        return problem.code, problem.read().decode()
+    except (urllib.error.URLError, ConnectionError):
+        return 0, ""
+
+
+def table_rows(lake):
+    try:
+        return lake.count_rows()
+    except Exception:  # pylint: disable=broad-except
+        return 0
+
+
+def test_a_run_from_the_broker_equals_a_run_from_the_log(tmp_path, broker, registry):
+    # The topic has the same name in both, for ids of dead letters are made from it.
+    disk = Lake(tmp_path, partitions=3)
+    lake = BrokerLake(tmp_path / "broker", broker, registry, "health-data-raw", partitions=3)
+    disk.generate(20000)
+    disk.sink()
+    records = lake.prepare(20000)
+    broker.create_topic(lake.topic, 3)
+    broker.produce(lake.topic, records, compression_type="zstd")
+    lake.sink()
+    lake.assert_conserved()
+    lake.verify()
+    for name in TABLES:
+        found = contents(lake, name, lake.schema_id)
+        assert len(found) > 100
+        assert found == contents(disk, name, GENERATOR_SCHEMA_ID)
+    offsets = broker.group_offsets(f"{lake.topic}-sink", lake.topic, 3)
+    assert offsets == {p: sum(1 for q, _ in records if q == p) for p in range(3)}
+
+
+def test_killed_while_it_reads_the_broker_it_neither_loses_nor_duplicates(tmp_path, broker, registry):
+    choose = random.Random(7)
+    lake = BrokerLake(tmp_path, broker, registry, "killed", partitions=3, seed=3)
+    lake.configure(interval="50ms", memory="16MB")
+    records = lake.prepare(12000)
+    broker.create_topic(lake.topic, 3)
+    process = lake.start_service()
+    kills = 0
+    for start in range(0, len(records), 1000):
+        broker.produce(lake.topic, records[start:start + 1000])
+        if choose.random() < 0.8:
+            time.sleep(choose.uniform(0.0, 0.4))
+            assert process.poll() is None, process.stderr.read()
+            kill(process)
+            kills += 1
+            process = lake.start_service()
+    kill(process)
+    assert kills >= 6
+    lake.sink()
+    lake.assert_conserved()
+    lake.verify()
+
+
+def test_gaps_of_transactions_are_counted_and_give_no_rows(tmp_path, broker, registry):
+    lake = BrokerLake(tmp_path, broker, registry, "transactions", partitions=1, bad=0, seed=5)
+    records = lake.prepare(900)
+    broker.create_topic(lake.topic, 1)
+    producer = broker.producer(transactional_id="one")
+    producer.init_transactions(30)
+    for part, finish in ((records[:300], producer.commit_transaction), (records[:500], producer.abort_transaction),
+                         (records[300:900], producer.commit_transaction), (records[:10], producer.abort_transaction)):
+        producer.begin_transaction()
+        for partition, value in part:
+            producer.produce(lake.topic, value, partition=partition)
+        producer.flush(30)
+        finish(30)
+    lake.sink()
+    lake.assert_conserved()
+    found = lake.verify()
+    # 510 aborted records and four markers, the last of them behind every record.
+    assert found["totals"]["gaps"] == 514 if "totals" in found else True
+    assert broker.group_offsets("transactions-sink", lake.topic, 1) == {0: 900 + 514}
+
+
+def test_waits_for_a_broker_that_is_down_and_goes_on(tmp_path, registry):
+    own = Broker(tmp_path / "own")
+    try:
+        lake = BrokerLake(tmp_path / "lake", own, registry, "outage", partitions=2, seed=9)
+        lake.configure(interval="100ms")
+        records = lake.prepare(4000)
+        own.create_topic(lake.topic, 2)
+        own.kill()
+        process = lake.start_service()
+        time.sleep(1)
+        assert process.poll() is None
+        own.start()
+        own.produce(lake.topic, records[:2000])
+        wait_until(lambda: table_rows(lake) > 0)
+        own.kill()
+        time.sleep(1)
+        own.start()
+        own.produce(lake.topic, records[2000:])
+        assert process.poll() is None, process.stderr.read()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        lake.sink()
+        lake.assert_conserved()
+        lake.verify()
+    finally:
+        own.stop()
+
+
+def test_waits_for_a_registry_that_is_down_and_blames_no_record(tmp_path, broker, registry):
+    lake = BrokerLake(tmp_path, broker, registry, "no-registry", partitions=1, bad=0)
+    records = lake.prepare(200)
+    broker.create_topic(lake.topic, 1)
+    broker.produce(lake.topic, records)
+    right, lake.registry = lake.registry, f"http://127.0.0.1:{free_port()}"
+    lake.configure(interval="50ms")
+    process = lake.start_service()
+    time.sleep(1.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert "Schema registry cannot be reached" in process.stderr.read()
+    # A registry that answers, but not under this path, knows nothing about the id either.
+    lake.registry = right.replace("/ccompat/v7", "/nowhere")
+    lake.configure(interval="50ms")
+    process = lake.start_service()
+    time.sleep(1.5)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert table_rows(lake) == 0
+    lake.registry = right
+    lake.configure()
+    lake.sink()
+    lake.assert_conserved()
+
+
+def test_takes_partitions_that_appear_while_it_runs(tmp_path, broker, registry):
+    lake = BrokerLake(tmp_path, broker, registry, "growing", partitions=3, seed=11)
+    lake.configure(interval="100ms")
+    records = lake.prepare(3000)
+    broker.create_topic(lake.topic, 1)
+    process = lake.start_service()
+    broker.produce(lake.topic, [r for r in records if r[0] == 0])
+    wait_until(lambda: table_rows(lake) > 0)
+    broker.add_partitions(lake.topic, 3)
+    broker.produce(lake.topic, [r for r in records if r[0] != 0])
+    rows = len(lake.expected()[0])
+    wait_until(lambda: table_rows(lake) == rows)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    lake.assert_conserved()
+    lake.verify()
+
+
+def test_stops_where_records_were_removed_before_it_read_them(tmp_path, broker, registry):
+    lake = BrokerLake(tmp_path, broker, registry, "removed", partitions=1)
+    records = lake.prepare(2000)
+    broker.create_topic(lake.topic, 1)
+    broker.produce(lake.topic, records[:500])
+    lake.sink()
+    broker.produce(lake.topic, records[500:])
+    broker.delete_records(lake.topic, 0, 1200)
+    done = lake.sink(check=False)
+    assert done.returncode == 3
+    assert "the table's position is 500, the log begins at 1200" in done.stderr
+    assert "700 records" in done.stderr
+
+
+def test_says_what_is_wrong(tmp_path, broker, registry):
+    lake = BrokerLake(tmp_path, broker, registry, "missing-topic", partitions=1)
+    done = lake.sink(check=False)
+    assert done.returncode == 1
+    assert "topic missing-topic" in done.stderr and "Unknown topic" in done.stderr
+    lake.configure(more=", properties: {enable.auto.commit: true}")
+    done = lake.sink(check=False)
+    assert done.returncode == 2
+    assert "enable.auto.commit is set by icesink itself" in done.stderr
+    lake.configure(more=", properties: {no.such.setting: 1}")
+    done = lake.sink(check=False)
+    assert done.returncode == 2
+    assert "no.such.setting" in done.stderr
+    lake.configure()
+    done = lake.run("check", "icesink.yaml", check=False)
+    assert done.returncode == 1
+    assert "FAILED  source: topic missing-topic" in done.stdout
+    broker.create_topic(lake.topic, 1)
+    lake.run("init", "icesink.yaml")
+    done = lake.run("check", "icesink.yaml")
+    assert "ok      source" in done.stdout and "ok      registry" in done.stdout
+
+
+def test_shows_metrics_and_whether_it_is_ready(tmp_path, broker, registry):
+    lake = BrokerLake(tmp_path, broker, registry, "watched", partitions=2, seed=13)
+    port = free_port()
+    lake.configure(interval="100ms", http=f"127.0.0.1:{port}")
+    records = lake.prepare(2000)
+    broker.create_topic(lake.topic, 2)
+    broker.produce(lake.topic, records)
+    rows, dead = lake.expected()
+    process = lake.start_service()
+    base = f"http://127.0.0.1:{port}"
+    wait_until(lambda: get(base + "/readyz")[0] == 200)
+    assert get(base + "/healthz")[0] == 200
+    wait_until(lambda: f"numRecordsOut {len(rows)}\n" in get(base + "/metrics")[1])
+    text = get(base + "/metrics")[1]
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert int(values["icesink_records_in_total"]) == len(records)
+    assert int(values["numRecordsFailed"]) == len(dead)
+    assert values['icesink_lag_records{topic="watched",partition="1"}'] == "0"
+    by_type = sum(int(v) for k, v in values.items() if k.startswith("icesink_dead_letters_total{"))
+    assert by_type == len(dead)
+    assert float(values["icesink_memory_bytes"]) > 0
+    assert float(values["lastCheckpointSize"]) > 0
+    assert get(base + "/other")[0] == 404
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
