@@ -72,7 +72,8 @@ class BrokerLake(Lake):
         assert self.schema_id != GENERATOR_SCHEMA_ID
         return [(p, self.translate(v, GENERATOR_SCHEMA_ID, self.schema_id)) for p, _, v in self.records()]
 
-    def translate(self, value, from_id, to_id):
+    @staticmethod
+    def translate(value, from_id, to_id):
         same = value[:1] == b"\0" and value[1:5] == struct.pack(">I", from_id)
         return value[:1] + struct.pack(">I", to_id) + value[5:] if same else value
 
@@ -85,12 +86,15 @@ class BrokerLake(Lake):
 
 
 def contents(lake, name, schema_id):
-    rows = lake.table(name).scan().to_arrow().drop_columns(
-        [c for c in lake.table(name).schema().column_names if c in CLOCK_COLUMNS]).to_pylist()
+    """All rows of a table, as they would be had the registry given the id that the generator uses."""
+    table = lake.table(name)
+    rows = table.scan().to_arrow()
+    rows = rows.drop_columns([c for c in rows.column_names if c in CLOCK_COLUMNS]).to_pylist()
     for row in rows:
-        if row.get("raw_bytes") is not None and schema_id != GENERATOR_SCHEMA_ID:
-            row["raw_bytes"] = lake.translate(row["raw_bytes"], schema_id, GENERATOR_SCHEMA_ID)
-        row.update({"kafka_topic": None} if "kafka_topic" in row else {})
+        if row.get("raw_bytes") is not None:
+            row["raw_bytes"] = BrokerLake.translate(row["raw_bytes"], schema_id, GENERATOR_SCHEMA_ID)
+        if row.get("raw_payload") is not None:
+            row["raw_payload"] = BrokerLake.translate(row["raw_payload"].encode(), schema_id, GENERATOR_SCHEMA_ID).decode()
     return sorted(rows, key=repr)
 
 
