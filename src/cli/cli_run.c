@@ -1,7 +1,9 @@
 #include "cli/cli_source.h"
 #include "cli/embedded.h"
+#include "cli/run_metrics.h"
 #include "cli/run_report.h"
 #include "ingest/ingest.h"
+#include "observe/http_server.h"
 #include "runtime/sink.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -30,6 +32,11 @@ typedef struct run {
   ice_pipeline_spec spec;
   ice_cli_tables tables;
   ice_log *log;
+  ice_metrics *metrics;
+  ice_http_status status;
+  ice_http_server *server;
+  ice_run_metrics shown;
+  ice_run_report *report;
   ice_observer observer;
   ice_budget budget;
   ice_catalog *catalog;
@@ -41,6 +48,16 @@ typedef struct run {
   ice_bytes path;
 } run;
 
+static void count_through(void *context, const char *name, ice_str label, int64_t delta) {
+  run *self = context;
+  ice_metrics_add(self->metrics, name, label, delta);
+}
+
+static void gauge_through(void *context, const char *name, ice_str label, double value) {
+  run *self = context;
+  ice_metrics_set(self->metrics, name, label, value);
+}
+
 static void log_through(void *context, ice_log_level level, ice_str message, const ice_log_field *fields,
                         size_t field_count) {
   run *self = context;
@@ -51,7 +68,12 @@ static ice_status open_log(run *self, ice_error *err) {
   ice_log_level level = ICE_LOG_INFO;
   (void)ice_log_level_parse(ice_settings_text(&self->settings, ICE_OPTION_ID_LOG_LEVEL), &level);
   ice_str format = ice_settings_text(&self->settings, ICE_OPTION_ID_LOG_FORMAT);
-  self->observer = (ice_observer){.context = self, .log = log_through};
+  ice_status status = ice_metrics_create(&self->metrics, err);
+  if (status != ICE_OK) {
+    return status;
+  }
+  self->observer =
+      (ice_observer){.context = self, .log = log_through, .count = count_through, .gauge = gauge_through};
   return ice_log_create(ice_port_system(), STDERR_FILENO, level,
                         ice_str_equal_c(format, "json") ? ICE_LOG_JSON_LINES : ICE_LOG_TEXT_LINES, &self->log, err);
 }
@@ -171,13 +193,43 @@ static uint32_t worker_count(const ice_settings *settings) {
   return (uint32_t)(chosen > 0 ? chosen : fitting);
 }
 
+// An address that somebody chose must work; the default one gives way to a sink that has it already.
+static ice_status open_server(run *self, ice_error *err) {
+  const ice_setting *address = ice_settings_get(&self->settings, ICE_OPTION_ID_HTTP);
+  if (ice_str_equal_c(address->text, "off")) {
+    return ICE_OK;
+  }
+  self->status.metrics = self->metrics;
+  ice_status status = ice_http_server_start(address->text, &self->status, &self->server, err);
+  if (status == ICE_IO && ice_str_equal_c(address->origin, "default")) {
+    ice_log_field field = ICE_LOG_TEXT("error", ice_str_of(err->message));
+    ice_observe_log(&self->observer, ICE_LOG_WARN, ICE_STR("No status server"), &field, 1);
+    ice_error_clear(err);
+    return ICE_OK;
+  }
+  if (status == ICE_OK) {
+    ice_log_field field = ICE_LOG_NUMBER("port", ice_http_server_port(self->server));
+    ice_observe_log(&self->observer, ICE_LOG_INFO, ICE_STR("Status server listens"), &field, 1);
+  }
+  return status;
+}
+
+static void show_progress(void *context, const ice_sink_progress *progress) {
+  run *self = context;
+  ice_run_report_progress(self->report, progress);
+  ice_run_metrics_update(&self->shown, progress);
+  self->status.ready = !progress->deciding_failed;
+}
+
 static void close_run(run *self) {
+  ice_http_server_destroy(self->server);
   ice_ingest_destroy(self->ingest);
   ice_source_destroy(self->source);
   ice_schema_registry_destroy(self->registry);
   ice_catalog_destroy(self->catalog);
   ice_pipeline_spec_deinit(&self->spec);
   ice_log_destroy(self->log);
+  ice_metrics_destroy(self->metrics);
   ice_bytes_deinit(&self->schema_text);
   ice_bytes_deinit(&self->path);
   ice_settings_deinit(&self->settings);
@@ -190,6 +242,7 @@ static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ic
   const ice_settings *settings = &self->settings;
   ice_status status = ICE_OK;
   ICE_TRY(ice_settings_require(settings, ICE_OPTION_ID_NAME, err));
+  ICE_TRY(open_server(self, err));
   ICE_TRY(open_tables(self, err));
   ICE_TRY(open_decoding(self, &pipeline, err));
   ICE_TRY(open_source(self, err));
@@ -213,10 +266,12 @@ static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ic
       .growing = embedded ? ice_embedded_growing : NULL,
       .growing_context = embedded,
       .stop = &stop,
-      .progress = ice_run_report_progress,
-      .progress_context = report,
+      .progress = show_progress,
+      .progress_context = self,
   };
-  ice_run_report_begin(report, &self->observer);
+  ice_run_report_begin(report, &self->observer, &self->budget);
+  self->report = report;
+  self->shown = (ice_run_metrics){.metrics = self->metrics, .budget = &self->budget, .source = self->source};
   status = ice_sink_run(&options, &report->last, err);
 done:
   return status;

@@ -10,8 +10,9 @@ static int64_t now_us(void) {
   return port->clock.monotonic_us(port->clock.context);
 }
 
-void ice_run_report_begin(ice_run_report *report, const ice_observer *observer) {
-  *report = (ice_run_report){.observer = observer, .terminal = isatty(STDERR_FILENO) != 0, .began_us = now_us()};
+void ice_run_report_begin(ice_run_report *report, const ice_observer *observer, const ice_budget *budget) {
+  *report = (ice_run_report){
+      .observer = observer, .budget = budget, .terminal = isatty(STDERR_FILENO) != 0, .began_us = now_us()};
   report->last_us = report->began_us;
   report->logged_us = report->began_us;
 }
@@ -76,12 +77,13 @@ static void print_json(const ice_run_report *report, const struct rusage *usage,
   const ice_ingest_totals *totals = &report->last.totals;
   printf("{\"records\":%lld,\"gaps\":%lld,\"elements\":%lld,\"rows\":%lld,\"dead_letters\":%lld,\"filtered\":%lld,"
          "\"epochs\":%lld,\"data_files\":%llu,\"bytes\":%llu,\"seconds\":%.3f,\"cpu_seconds\":%.3f,"
-         "\"peak_resident_bytes\":%lld,\"stopped\":%s,\"dead_letters_by_type\":{",
+         "\"peak_resident_bytes\":%lld,\"peak_budget_bytes\":%lld,\"stopped\":%s,\"dead_letters_by_type\":{",
          (long long)totals->committed.records, (long long)totals->committed.gaps,
          (long long)totals->committed.elements, (long long)totals->committed.rows,
          (long long)totals->committed.dead_letters, (long long)totals->committed.filtered,
          (long long)totals->epochs, (unsigned long long)totals->files, (unsigned long long)totals->bytes, seconds,
-         cpu_seconds(usage), (long long)usage->ru_maxrss * 1024, stopped ? "true" : "false");
+         cpu_seconds(usage), (long long)usage->ru_maxrss * 1024,
+         (long long)atomic_load_explicit(&report->budget->peak, memory_order_relaxed), stopped ? "true" : "false");
   for (int i = 0; i < ICE_ERROR_TYPE_COUNT; i++) {
     printf("%s\"%s\":%lld", i == 0 ? "" : ",", ice_error_type_name((ice_error_type)i),
            (long long)totals->dead_letters_by_type[i]);

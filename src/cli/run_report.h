@@ -7,6 +7,7 @@
 
 typedef struct ice_run_report {
   const ice_observer *observer;
+  const ice_budget *budget;
   bool terminal;
   int64_t began_us;
   int64_t logged_us;
@@ -16,7 +17,7 @@ typedef struct ice_run_report {
   ice_sink_progress last;
 } ice_run_report;
 
-void ice_run_report_begin(ice_run_report *report, const ice_observer *observer);
+void ice_run_report_begin(ice_run_report *report, const ice_observer *observer, const ice_budget *budget);
 
 /// For ice_sink_options: on a terminal one line that is written over, else a log line every ten seconds.
 void ice_run_report_progress(void *context, const ice_sink_progress *progress);

@@ -3,7 +3,7 @@
 #include "ingest/commit_follower.h"
 #include <stdlib.h>
 
-enum { START_ATTEMPTS = 10 };
+enum { START_ATTEMPTS = 10, RELIEF_MIN = 1024 };
 
 /// What the ingest knows of a source partition, by the source's index.
 typedef struct tracked {
@@ -262,19 +262,28 @@ done:
 
 // Writing ------------------------------------------------------------------------------------------------------------
 
+static ice_table_writer *largest_writer(const ice_ingest *ingest) {
+  ice_table_writer *writer = ingest->writers[0];
+  for (uint32_t i = 1; i < ingest->options.table_count; i++) {
+    if (ice_table_writer_largest(ingest->writers[i]) > ice_table_writer_largest(writer)) {
+      writer = ingest->writers[i];
+    }
+  }
+  return writer;
+}
+
+// Spills first, largest file first; compacts only where spilling cannot bring the budget back.
 static ice_status relieve_memory(ice_ingest *ingest, ice_error *err) {
   const ice_budget *budget = ingest->options.budget;
+  ice_relief relief = ICE_RELIEF_SPILL;
   while (budget && ice_budget_exceeded(budget)) {
-    ice_table_writer *writer = ingest->writers[0];
-    for (uint32_t i = 1; i < ingest->options.table_count; i++) {
-      if (ice_table_writer_largest(ingest->writers[i]) > ice_table_writer_largest(writer)) {
-        writer = ingest->writers[i];
-      }
-    }
     size_t freed;
-    ice_status status = ice_table_writer_spill_largest(writer, &freed, err);
-    if (status != ICE_OK || freed == 0) {
+    ice_status status = ice_table_writer_relieve(largest_writer(ingest), relief, &freed, err);
+    if (status != ICE_OK || (freed < RELIEF_MIN && relief == ICE_RELIEF_COMPACT)) {
       return status;
+    }
+    if (freed < RELIEF_MIN) {
+      relief = ICE_RELIEF_COMPACT;
     }
   }
   return ICE_OK;

@@ -13,13 +13,15 @@ enum {
   LOCATION_MAX = 1 << 16,
   KEY_MAX = 1 << 20,
   PAGE_SIZE_MIN = 8 * 1024,
-  SPILL_MIN = 64 * 1024
+  SPILL_MIN = 64 * 1024,
+  COMPACT_MIN = 8 * 1024
 };
 
 /// One partition value of the epoch: its open file, if any, and the rows of the batch at hand that go there.
 typedef struct partition_file {
   ice_open_file file;
   bool is_open;
+  size_t held_after_relief;  ///< what relief could not give back: it comes back when the file closes
   ice_str key;
   uint32_t *rows;
   uint32_t row_count;
@@ -269,6 +271,7 @@ static ice_status open_file(ice_table_writer *writer, partition_file *partition,
   ICE_TRY(ice_open_file_init(&partition->file, options->store, ice_bytes_str(&location), writer->schema, &parquet,
                              options->scratch, err));
   partition->is_open = true;
+  partition->held_after_relief = 0;
   writer->open_count++;
 done:
   ice_bytes_deinit(&location);
@@ -416,14 +419,16 @@ done:
 
 // Memory -------------------------------------------------------------------------------------------------------------
 
+// The file with the most to give back, and how much that is at best.
 static partition_file *largest(const ice_table_writer *writer, size_t *memory) {
   partition_file *found = NULL;
   *memory = 0;
   for (size_t i = 0; i < writer->partitions.count; i++) {
     partition_file *partition = writer->partitions.entries[i].value;
     size_t held = partition->is_open ? ice_parquet_writer_memory(partition->file.writer) : 0;
-    if (held > *memory) {
-      *memory = held;
+    size_t gain = held > partition->held_after_relief ? held - partition->held_after_relief : 0;
+    if (gain > *memory) {
+      *memory = gain;
       found = partition;
     }
   }
@@ -436,16 +441,20 @@ size_t ice_table_writer_largest(const ice_table_writer *writer) {
   return memory;
 }
 
-ice_status ice_table_writer_spill_largest(ice_table_writer *writer, size_t *freed, ice_error *err) {
+ice_status ice_table_writer_relieve(ice_table_writer *writer, ice_relief relief, size_t *freed, ice_error *err) {
   size_t before;
   partition_file *partition = largest(writer, &before);
   *freed = 0;
-  if (!partition || before < SPILL_MIN) {
+  if (!partition || before < (relief == ICE_RELIEF_SPILL ? SPILL_MIN : COMPACT_MIN)) {
     return ICE_OK;
   }
-  ice_status status = ice_parquet_writer_spill(partition->file.writer, err);
-  size_t after = ice_parquet_writer_memory(partition->file.writer);
+  ice_parquet_writer *file = partition->file.writer;
+  before = ice_parquet_writer_memory(file);
+  ice_status status =
+      relief == ICE_RELIEF_SPILL ? ice_parquet_writer_spill(file, err) : ice_parquet_writer_compact(file, err);
+  size_t after = ice_parquet_writer_memory(file);
   *freed = before > after ? before - after : 0;
+  partition->held_after_relief = relief == ICE_RELIEF_COMPACT ? after : partition->held_after_relief;
   ice_observe_count(writer->options.observer, "icesink_spilled_bytes_total", (ice_str){0}, (int64_t)*freed);
   return status;
 }

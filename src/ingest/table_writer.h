@@ -50,10 +50,15 @@ ICE_MUST_CHECK ice_status ice_table_writer_close(ice_table_writer *writer, ice_e
 /// Drop what was written since the last close. Files that were finished already are deleted.
 void ice_table_writer_discard(ice_table_writer *writer);
 
-/// Spill the file that holds most; `*freed` is how many bytes went. 0: nothing is worth it.
-ICE_MUST_CHECK ice_status ice_table_writer_spill_largest(ice_table_writer *writer, size_t *freed, ice_error *err);
+/// How memory is given back. Spilling moves encoded pages to the temporary file and changes no byte of the data file;
+/// compacting also ends open pages and dictionaries, which makes the file larger.
+typedef enum ice_relief { ICE_RELIEF_SPILL, ICE_RELIEF_COMPACT } ice_relief;
 
-/// What the file that ice_table_writer_spill_largest would take holds.
+/// Relieve the file that holds most; `*freed` is how many bytes went. 0: nothing is worth it.
+ICE_MUST_CHECK ice_status ice_table_writer_relieve(ice_table_writer *writer, ice_relief relief, size_t *freed,
+                                                   ice_error *err);
+
+/// How much ice_table_writer_relieve can give back at best.
 size_t ice_table_writer_largest(const ice_table_writer *writer);
 
 typedef struct ice_table_writer_totals {

@@ -440,3 +440,16 @@ ice_status ice_parquet_chunk_close_page(ice_parquet_chunk *chunk, ice_parquet_sc
 done:
   return status;
 }
+
+ice_status ice_parquet_chunk_compact(ice_parquet_chunk *chunk, ice_parquet_scratch *scratch, ice_error *err) {
+  ice_status status = ice_parquet_chunk_close_page(chunk, scratch, err);
+  if (status == ICE_OK && chunk->dictionary_open) {
+    status = ice_parquet_values_close_dictionary(chunk, scratch, err);
+  }
+  if (status == ICE_OK) {
+    ice_bytes_deinit(&chunk->values);
+    ice_bytes_deinit(&chunk->definition_levels);
+    ice_bytes_deinit(&chunk->repetition_levels);
+  }
+  return status;
+}

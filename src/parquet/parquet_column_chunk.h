@@ -100,6 +100,10 @@ ICE_MUST_CHECK ice_status ice_parquet_chunk_append(ice_parquet_chunk *chunk, ice
 ICE_MUST_CHECK ice_status ice_parquet_chunk_close_page(ice_parquet_chunk *chunk, ice_parquet_scratch *scratch,
                                                        ice_error *err);
 
+/// Encode what the current page holds, end the dictionary, and give back buffers: the least that the chunk can hold.
+ICE_MUST_CHECK ice_status ice_parquet_chunk_compact(ice_parquet_chunk *chunk, ice_parquet_scratch *scratch,
+                                                    ice_error *err);
+
 /// Make ready for the next row group. Keeps small buffers.
 void ice_parquet_chunk_reset(ice_parquet_chunk *chunk);
 

@@ -390,6 +390,22 @@ done:
   return status;
 }
 
+ice_status ice_parquet_writer_compact(ice_parquet_writer *writer, ice_error *err) {
+  ice_status status = ICE_OK;
+  if (writer->closed) {
+    return ice_error_set(err, ICE_INVALID_STATE, "compacting of a Parquet file that is closed");
+  }
+  for (uint32_t i = 0; i < writer->layout->leaf_count; i++) {
+    status = ice_parquet_chunk_compact(&writer->chunks[i], writer->scratch, err);
+    if (status != ICE_OK) {
+      writer->closed = true;
+      refresh(writer);
+      return status;
+    }
+  }
+  return ice_parquet_writer_spill(writer, err);
+}
+
 // Finishing -----------------------------------------------------------------------------------------------------
 
 static void rebase_indexes(ice_parquet_writer *writer, int64_t column_index, int64_t offset_index) {

@@ -118,6 +118,13 @@ void ice_parquet_writer_set_page_size(ice_parquet_writer *writer, size_t page_si
 /// Errors: those of the target; the writer is of no use then.
 ICE_MUST_CHECK ice_status ice_parquet_writer_spill(ice_parquet_writer *writer, ice_error *err);
 
+/// Give up what spilling leaves: encode the open pages and let the dictionaries take no further value (their columns go on
+/// as PLAIN until the row group closes), then spill. For when there are so many open files that their open pages and
+/// dictionaries alone exceed the budget; the file gets larger by it.
+///
+/// Errors: as for spill, and those of encoding a page.
+ICE_MUST_CHECK ice_status ice_parquet_writer_compact(ice_parquet_writer *writer, ice_error *err);
+
 /// Write what is open, the indexes and the footer. Only destroy is allowed afterwards, after success too.
 ///
 /// Ownership: `out` is filled on success and empty on failure.
