@@ -14,7 +14,7 @@ help:
 	@echo "make clean      remove build/"
 
 build/%/build.ninja: CMakePresets.json
-	cmake --preset $* $(CCACHE) >/dev/null
+	@cmake --preset $* $(CCACHE) >/dev/null
 
 release: build/release/build.ninja
 	@ninja -C build/release -j $(JOBS) --quiet

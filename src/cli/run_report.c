@@ -1,5 +1,8 @@
 #include "cli/run_report.h"
 
+#include "ingest/table_scan.h"
+#include "json/json_text.h"
+
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -91,6 +94,40 @@ static void print_json(const ice_run_report *report, const struct rusage *usage,
   printf("}}\n");
 }
 
+// The first rows of a table, its first columns, cut to fit a line.
+static ice_status print_first_rows(ice_catalog *catalog, const ice_table *table, ice_error *err) {
+  enum { ROWS_SHOWN = 3, COLUMNS_SHOWN = 5, CELL_WIDTH = 24, CELL_MAX = 1 << 26 };
+  const ice_schema *schema = ice_table_current_schema(table->metadata);
+  ice_str columns[COLUMNS_SHOWN];
+  uint32_t count = schema->root.field_count < COLUMNS_SHOWN ? schema->root.field_count : COLUMNS_SHOWN;
+  ice_table_scan *scan = NULL;
+  ice_batch batch = {0};
+  ice_bytes cell;
+  ice_bytes_init(&cell, CELL_MAX);
+  ice_status status = ICE_OK;
+  for (uint32_t i = 0; i < count; i++) {
+    columns[i] = schema->root.fields[i].name;
+  }
+  ICE_TRY(ice_table_scan_create(catalog, table, columns, count, &scan, err));
+  ICE_TRY(ice_batch_init(&batch, ice_table_scan_schema(scan), err));
+  ICE_TRY(ice_table_scan_next(scan, &batch, err));
+  for (int64_t row = 0; row < batch.row_count && row < ROWS_SHOWN; row++) {
+    printf("   ");
+    for (uint32_t i = 0; i < count; i++) {
+      ice_bytes_clear(&cell);
+      ICE_TRY(ice_json_append_plain(&cell, &batch.columns[i], row, err));
+      printf(" %-*.*s", (int)CELL_WIDTH, (int)(cell.size < CELL_WIDTH ? cell.size : CELL_WIDTH),
+             cell.data ? (const char *)cell.data : "");
+    }
+    printf("\n");
+  }
+done:
+  ice_bytes_deinit(&cell);
+  ice_batch_deinit(&batch);
+  ice_table_scan_destroy(scan);
+  return status;
+}
+
 static void print_table(ice_catalog *catalog, ice_table_ident ident) {
   ice_table table = {0};
   ice_error err = {0};
@@ -107,6 +144,9 @@ static void print_table(ice_catalog *catalog, ice_table_ident ident) {
   ice_cli_size(head ? (uint64_t)ice_snapshot_summary_i64(head, "total-files-size", 0) : 0, size);
   printf("  %.*s.%.*s: %s rows in %s files, %s, %u snapshots\n", ICE_IDENT_ARG(ident), rows, files, size,
          table.metadata->snapshot_count);
+  if (print_first_rows(catalog, &table, &err) != ICE_OK) {
+    printf("    %s\n", err.message);
+  }
   ice_table_deinit(&table);
 }
 

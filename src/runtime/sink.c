@@ -7,6 +7,7 @@
 enum {
   PROGRESS_MS = 250,
   IDLE_US = 2000,
+  IDLE_MAX_US = 10000,
   TAKE_US = 20000,
   ROUND_DELAY_FIRST_MS = 1000,
   ROUND_DELAY_MAX_MS = 60000,
@@ -26,6 +27,7 @@ typedef struct sink {
   int64_t last_commit;  ///< how long it took
   int64_t progress_ms;
   int64_t refresh_ms;
+  int64_t idle_us;
   bool failing;
   uint32_t fenced;
   int64_t *added;  ///< per partition: what the ingest has taken, open epoch included
@@ -100,20 +102,22 @@ static bool ends_reached(const sink *self) {
   return true;
 }
 
-// True once everything that has to be read was read. While the logs grow their ends are looked at again.
+// True once everything that has to be read was read. Logs that grow have no end yet; once they do not, they are looked at again.
 static ice_status drained(sink *self, bool *out, ice_error *err) {
   *out = false;
   if (!self->options->until_end || !ends_reached(self)) {
     return ICE_OK;
   }
-  bool growing = self->options->growing && self->options->growing(self->options->growing_context);
   ice_status status = ICE_OK;
   if (self->options->growing) {
     // Asked before the look: what a producer wrote before it ended is seen by the look that follows.
+    if (self->options->growing(self->options->growing_context)) {
+      goto done;
+    }
     ICE_TRY(ice_source_refresh(self->options->source, err));
     ICE_TRY(remember_ends(self, err));
   }
-  *out = !growing && ends_reached(self);
+  *out = ends_reached(self);
 done:
   return status;
 }

@@ -143,8 +143,6 @@ ice_status ice_segment_log_find_end(const ice_segment_log *log, int64_t base_off
   ice_bytes data;
   ice_bytes_init(&data, ICE_RECORD_BATCH_SIZE_MAX + ICE_RECORD_BATCH_OVERHEAD);
   ice_status status = ICE_OK;
-  *end_byte = 0;
-  *end_offset = base_offset;
   ICE_TRY(ice_segment_log_path(log, base_offset, path, err));
   ICE_TRY(files->open(files->context, path, ICE_FILE_READ, &file, err));
   ice_record_batch batch;

@@ -41,7 +41,8 @@ ICE_MUST_CHECK ice_status ice_segment_log_look(const ice_segment_log *log, ice_f
                                                int64_t at, bool whole, ice_bytes *data, ice_record_batch *batch,
                                                ice_segment_step *step, ice_error *err);
 
-/// Find the end of a file: the byte and the offset behind its last whole batch.
+/// Find the end of a file: the byte and the offset behind its last whole batch. `*end_byte` and `*end_offset` say where to
+/// begin (0 and the base offset, or what an earlier look gave) and then where it ends.
 ICE_MUST_CHECK ice_status ice_segment_log_find_end(const ice_segment_log *log, int64_t base_offset, bool last,
                                                    int64_t *end_byte, int64_t *end_offset, ice_error *err);
 

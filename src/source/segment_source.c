@@ -11,6 +11,9 @@ typedef struct partition_reader {
   ice_file file;
   int64_t file_base;  ///< base offset of the open file
   int64_t byte;       ///< where the next batch begins in it
+  int64_t end_base;   ///< base offset of the file whose end was found last, -1 before the first look
+  int64_t end_byte;   ///< that end: the next look goes on from here
+  int64_t end_offset;
   char path[ICE_SEGMENT_PATH_MAX];
 } partition_reader;
 
@@ -93,6 +96,7 @@ static ice_status add_partition(segment_source *self, int32_t partition, ice_err
     return ice_error_set(err, ICE_NO_MEMORY, "out of memory for a partition");
   }
   reader->file = -1;
+  reader->end_base = -1;
   status = ice_segment_log_open(&reader->log, self->port, directory, err);
   if (status != ICE_OK) {
     free(reader);
@@ -161,6 +165,18 @@ static ice_status discover(segment_source *self, ice_error *err) {
   return status;
 }
 
+// The end of the last file; what was walked over before is not walked again.
+static ice_status find_end(partition_reader *reader, ice_error *err) {
+  const ice_segment_log *log = &reader->log;
+  int64_t base = log->base_offsets[log->file_count - 1];
+  if (reader->end_base != base) {
+    reader->end_base = base;
+    reader->end_byte = 0;
+    reader->end_offset = base;
+  }
+  return ice_segment_log_find_end(log, base, true, &reader->end_byte, &reader->end_offset, err);
+}
+
 static ice_status segment_refresh(ice_source *source, ice_error *err) {
   segment_source *self = self_of(source);
   ice_status status = ICE_OK;
@@ -172,10 +188,9 @@ static ice_status segment_refresh(ice_source *source, ice_error *err) {
     partition->log_start = 0;
     partition->log_end = 0;
     if (log->file_count > 0) {
-      int64_t byte;
       partition->log_start = log->base_offsets[0];
-      ICE_TRY(ice_segment_log_find_end(log, log->base_offsets[log->file_count - 1], true, &byte, &partition->log_end,
-                                       err));
+      ICE_TRY(find_end(self->readers[i], err));
+      partition->log_end = self->readers[i]->end_offset;
     }
   }
 done:
@@ -243,13 +258,10 @@ done:
   return status;
 }
 
-// At the end of a file: go to the next one when there is one.
+// At the end of a file: go to the next one when there is one. New files are seen by refresh.
 static ice_status next_file(segment_source *self, partition_reader *reader, bool *moved, ice_error *err) {
   *moved = false;
   ice_status status = ICE_OK;
-  if (is_last_file(reader)) {
-    ICE_TRY(ice_segment_log_refresh(&reader->log, err));
-  }
   size_t index;
   if (!find_file(&reader->log, reader->file_base, &index) || index + 1 >= reader->log.file_count) {
     goto done;
@@ -315,7 +327,6 @@ static ice_status read_block(segment_source *self, uint32_t index, ice_chunk *ch
   if (reader->file < 0) {
     ICE_TRY(open_position(self, reader, self->base.partitions[index].next, err));
     if (reader->file < 0) {
-      ICE_TRY(ice_segment_log_refresh(&reader->log, err));
       goto done;
     }
   }

@@ -21,6 +21,7 @@ static ice_status open_last(ice_segment_writer *writer, const char *directory, i
   ice_status status = ICE_OK;
   ICE_TRY(ice_segment_log_open(&log, writer->port, directory, err));
   int64_t base_offset = log.file_count > 0 ? log.base_offsets[log.file_count - 1] : 0;
+  writer->next = base_offset;
   if (log.file_count > 0) {
     ICE_TRY(ice_segment_log_find_end(&log, base_offset, true, &end_byte, &writer->next, err));
   }
