@@ -27,16 +27,6 @@ done:
   return status;
 }
 
-static ice_status random_uuid(const ice_port *port, char out[ICE_UUID_TEXT_SIZE + 1], ice_error *err) {
-  uint8_t random[16];
-  ice_status status = port->random.fill(port->random.context, random, sizeof random, err);
-  if (status == ICE_OK) {
-    ice_uuid uuid = ice_uuid_v4(random);
-    ice_uuid_format(&uuid, out);
-  }
-  return status;
-}
-
 ice_status ice_catalog_write_metadata(ice_store *store, const ice_port *port, const ice_table_metadata *metadata,
                                       ice_str previous, char **out, ice_error *err) {
   *out = NULL;
@@ -47,7 +37,7 @@ ice_status ice_catalog_write_metadata(ice_store *store, const ice_port *port, co
   char uuid[ICE_UUID_TEXT_SIZE + 1];
   ice_status status = ICE_OK;
   int64_t version = previous.size == 0 ? -1 : ice_metadata_name_version(previous);
-  ICE_TRY(random_uuid(port, uuid, err));
+  ICE_TRY(ice_uuid_random_text(&port->random, uuid, err));
   ICE_TRY(ice_bytes_append_str(&location, metadata->location, err));
   ICE_TRY(ice_bytes_append_str(&location, ICE_STR("/metadata/"), err));
   ICE_TRY(ice_metadata_name_append((uint32_t)(version + 1), ice_str_of(uuid), &location, err));
@@ -71,7 +61,7 @@ ice_status ice_catalog_new_metadata(const ice_port *port, ice_str warehouse, ice
   char uuid[ICE_UUID_TEXT_SIZE + 1];
   ice_table_create complete = *create;
   ice_status status = ICE_OK;
-  ICE_TRY(random_uuid(port, uuid, err));
+  ICE_TRY(ice_uuid_random_text(&port->random, uuid, err));
   if (complete.uuid.size == 0) {
     complete.uuid = ice_str_of(uuid);
   }

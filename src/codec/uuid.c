@@ -76,3 +76,13 @@ bool ice_uuid_parse(ice_str text, ice_uuid *out) {
   *out = uuid;
   return true;
 }
+
+ice_status ice_uuid_random_text(const ice_random *random, char out[ICE_UUID_TEXT_SIZE + 1], ice_error *err) {
+  uint8_t bytes[16];
+  ice_status status = random->fill(random->context, bytes, sizeof bytes, err);
+  if (status == ICE_OK) {
+    ice_uuid uuid = ice_uuid_v4(bytes);
+    ice_uuid_format(&uuid, out);
+  }
+  return status;
+}

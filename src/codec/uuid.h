@@ -4,6 +4,7 @@
 
 #include "base/macros.h"
 #include "base/str.h"
+#include "port/port.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,6 +16,10 @@ enum { ICE_UUID_TEXT_SIZE = 36 };
 
 /// A version 4 UUID of 16 random bytes.
 ice_uuid ice_uuid_v4(const uint8_t random[16]);
+
+/// The text of a fresh version 4 UUID. Errors: those of the random source.
+ICE_MUST_CHECK ice_status ice_uuid_random_text(const ice_random *random, char out[ICE_UUID_TEXT_SIZE + 1],
+                                               ice_error *err);
 
 /// The version 5 UUID (SHA-1) of `name` in the name space `space`.
 ICE_MUST_CHECK ice_status ice_uuid_v5(const ice_uuid *space, ice_str name, ice_uuid *out, ice_error *err);

@@ -106,13 +106,6 @@ int64_t ice_snapshot_id_from_random(const uint8_t random[16]) {
   return (int64_t)(halves & INT64_MAX);
 }
 
-ice_status ice_uuid_append(const uint8_t random[16], ice_bytes *out, ice_error *err) {
-  char text[ICE_UUID_TEXT_SIZE + 1];
-  ice_uuid uuid = ice_uuid_v4(random);
-  ice_uuid_format(&uuid, text);
-  return ice_bytes_append(out, text, ICE_UUID_TEXT_SIZE, err);
-}
-
 ice_status ice_manifest_list_name_append(int64_t snapshot_id, uint32_t attempt, ice_str uuid, ice_bytes *out,
                                          ice_error *err) {
   return ice_bytes_append_format(out, err, "snap-%lld-%u-%.*s.avro", (long long)snapshot_id, attempt,

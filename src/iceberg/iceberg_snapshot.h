@@ -43,9 +43,6 @@ int64_t ice_snapshot_summary_i64(const ice_snapshot *snapshot, const char *key, 
 /// A snapshot id from 16 random bytes as Java makes them: the halves of a UUID XORed, masked positive.
 int64_t ice_snapshot_id_from_random(const uint8_t random[16]);
 
-/// Append a UUID (RFC 4122 version 4) made from 16 random bytes: 36 characters.
-ICE_MUST_CHECK ice_status ice_uuid_append(const uint8_t random[16], ice_bytes *out, ice_error *err);
-
 /// `snap-<id>-<attempt>-<uuid>.avro`
 ICE_MUST_CHECK ice_status ice_manifest_list_name_append(int64_t snapshot_id, uint32_t attempt, ice_str uuid,
                                                         ice_bytes *out, ice_error *err);

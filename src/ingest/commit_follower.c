@@ -105,8 +105,6 @@ static ice_status finish_once(const ice_committer *committer, const ice_lead *le
   ice_build build = {0};
   ice_table_ident ident;
   char uuid[ICE_UUID_TEXT_SIZE + 1];
-  uint8_t random[16];
-  const ice_port *port = committer->port;
   ice_str lead_uuid = lead->table.metadata->uuid;
   ice_status status = ICE_OK;
   *step = FINISH_DONE;
@@ -124,9 +122,7 @@ static ice_status finish_once(const ice_committer *committer, const ice_lead *le
   if (follower.taken.present && follower.taken.epoch >= lead->pending.epoch) {
     goto done;
   }
-  ICE_TRY(port->random.fill(port->random.context, random, sizeof random, err));
-  ice_uuid name = ice_uuid_v4(random);
-  ice_uuid_format(&name, uuid);
+  ICE_TRY(ice_uuid_random_text(&committer->port->random, uuid, err));
   ice_follower_part part = {.ident = ident,
                             .lead_uuid = lead_uuid,
                             .epoch = lead->pending.epoch,

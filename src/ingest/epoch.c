@@ -8,9 +8,7 @@ ice_status ice_epoch_init(ice_epoch *epoch, const ice_port *port, const ice_tabl
   ice_arena_init(&epoch->arena, ICE_EPOCH_BYTES_MAX);
   uint8_t random[16];
   ice_status status = ICE_OK;
-  ICE_TRY(port->random.fill(port->random.context, random, sizeof random, err));
-  ice_uuid uuid = ice_uuid_v4(random);
-  ice_uuid_format(&uuid, epoch->uuid);
+  ICE_TRY(ice_uuid_random_text(&port->random, epoch->uuid, err));
   epoch->tables = ice_arena_alloc_array(&epoch->arena, table_count, sizeof *epoch->tables, err);
   if (!epoch->tables) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for an epoch");

@@ -57,16 +57,6 @@ struct ice_table_writer {
   ice_table_writer_totals totals;
 };
 
-static ice_status fresh_uuid(const ice_port *port, char out[ICE_UUID_TEXT_SIZE + 1], ice_error *err) {
-  uint8_t random[16];
-  ice_status status = port->random.fill(port->random.context, random, sizeof random, err);
-  if (status == ICE_OK) {
-    ice_uuid uuid = ice_uuid_v4(random);
-    ice_uuid_format(&uuid, out);
-  }
-  return status;
-}
-
 ice_status ice_table_writer_create(const ice_table_writer_options *options, ice_table_writer **out, ice_error *err) {
   *out = NULL;
   const ice_table_metadata *metadata = options->table->metadata;
@@ -89,7 +79,7 @@ ice_status ice_table_writer_create(const ice_table_writer_options *options, ice_
   ICE_TRY(ice_partitioner_create(writer->spec, writer->schema, &writer->partitioner, err));
   ICE_TRY(ice_metrics_config_read(writer->schema, metadata->properties, metadata->property_count,
                                   &writer->metrics_arena, &writer->metrics, err));
-  ICE_TRY(fresh_uuid(options->port, writer->uuid, err));
+  ICE_TRY(ice_uuid_random_text(&options->port->random, writer->uuid, err));
   *out = writer;
   writer = NULL;
 done:
