@@ -2,7 +2,6 @@
 import json
 import pathlib
 import subprocess
-import urllib.error
 import urllib.request
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "tools/services"

@@ -18,8 +18,8 @@ enum { HTTP_TEST_REQUEST_MAX = 1 << 20 };
 
 typedef struct http_test_server http_test_server;
 
-/// Returns the whole answer, with status line and headers. "" closes the connection without an answer, NULL says nothing and
-/// keeps it open until the server stops.
+/// Returns the whole answer, with status line and headers. "" closes the connection without an answer, NULL says
+/// nothing and keeps it open until the server stops.
 typedef const char *(*http_test_answer)(http_test_server *server, const char *request);
 
 struct http_test_server {

@@ -15,49 +15,6 @@ static void init(ice_schema **schema, ice_column *column, const char *text) {
   OK(ice_column_init(column, &(*schema)->root.fields[0].type, NULL));
 }
 
-// Appends value number  of a series, null where n is a multiple of . Every kind, every size of text.
-static void append_number(ice_column *column, int n, int null_every) {
-  char text[64];
-  if (null_every && n % null_every == 0) {
-    OK(ice_column_append_null(column, NULL));
-    return;
-  }
-  memset(text, 'a' + n % 26, sizeof text);
-  uint8_t bytes[16];
-  memset(bytes, n, sizeof bytes);
-  switch (column->kind) {
-    case ICE_KIND_BOOLEAN: OK(ice_column_append_boolean(column, n % 3 == 0, NULL)); break;
-    case ICE_KIND_STRING:
-    case ICE_KIND_BINARY: OK(ice_column_append_text(column, ice_str_make(text, (size_t)(n % 5)), NULL)); break;
-    case ICE_KIND_LIST:
-    case ICE_KIND_MAP:
-      for (int i = 0; i < n % 4; i++) {
-        for (uint32_t c = 0; c < column->child_count; c++) {
-          append_number(&column->children[c], n + i, c == 0 ? 0 : null_every);
-        }
-      }
-      OK(ice_column_append_list_end(column, NULL));
-      break;
-    case ICE_KIND_STRUCT:
-      for (uint32_t c = 0; c < column->child_count; c++) {
-        append_number(&column->children[c], n + (int)c, null_every);
-      }
-      OK(ice_column_append_struct_end(column, NULL));
-      break;
-    case ICE_KIND_INT:
-    case ICE_KIND_LONG:
-    case ICE_KIND_FLOAT:
-    case ICE_KIND_DOUBLE:
-    case ICE_KIND_DECIMAL:
-    case ICE_KIND_DATE:
-    case ICE_KIND_TIME:
-    case ICE_KIND_TIMESTAMP:
-    case ICE_KIND_TIMESTAMPTZ:
-    case ICE_KIND_UUID:
-    case ICE_KIND_FIXED: OK(ice_column_append_fixed(column, bytes, NULL)); break;
-  }
-}
-
 static const char *const types[] = {"boolean", "int", "long", "float", "double", "decimal(9,2)", "date", "time",
                                     "timestamp", "timestamptz", "string", "uuid", "fixed[3]", "binary", "list<int>",
                                     "list<string>", "map<string, long>", "struct<a: int, b: string, c: boolean>",
@@ -104,17 +61,17 @@ static void test_column__truncation_leaves_no_trace(void **state) {
         init(&schema, &cut, types[t]);
         OK(ice_column_init(&plain, cut.type, NULL));
         for (int n = 1; n <= 40; n++) {
-          append_number(&cut, n, null_every);
+          test_append_number(&cut, n, null_every);
         }
         ice_column_truncate(&cut, keep);
         assert_int_equal(cut.length, keep);
         for (int n = 1; n <= keep; n++) {
-          append_number(&plain, n, null_every);
+          test_append_number(&plain, n, null_every);
         }
         assert_int_equal(cut.null_count, plain.null_count);
         for (int n = 100; n <= 120; n++) {
-          append_number(&cut, n, null_every);
-          append_number(&plain, n, null_every);
+          test_append_number(&cut, n, null_every);
+          test_append_number(&plain, n, null_every);
         }
         assert_int_equal(cut.null_count, plain.null_count);
         assert_int_equal(cut.values.size, plain.values.size);
@@ -144,10 +101,10 @@ static void test_column__rows_are_gathered_in_any_order(void **state) {
         init(&schema, &source, types[t]);
         OK(ice_column_init(&column, source.type, NULL));
         for (int n = 1; n <= 40; n++) {
-          append_number(&source, n, source_nulls);
+          test_append_number(&source, n, source_nulls);
         }
         for (int n = 1; n <= 6; n++) {
-          append_number(&column, n, own_nulls);
+          test_append_number(&column, n, own_nulls);
         }
         OK(ice_column_append_rows(&column, &source, rows, ICE_COUNT_OF(rows), NULL));
         OK(ice_column_append_rows(&column, &source, rows, 0, NULL));
@@ -192,11 +149,11 @@ static void test_column__equality_sees_every_difference(void **state) {
     ice_schema *schema;
     ice_column column;
     init(&schema, &column, types[t]);
-    append_number(&column, 7, 0);
-    append_number(&column, 9, 0);
-    append_number(&column, 7, 0);
-    append_number(&column, 0, 1);
-    append_number(&column, 0, 1);
+    test_append_number(&column, 7, 0);
+    test_append_number(&column, 9, 0);
+    test_append_number(&column, 7, 0);
+    test_append_number(&column, 0, 1);
+    test_append_number(&column, 0, 1);
     assert_false(ice_column_equal(&column, 0, &column, 1));
     assert_true(ice_column_equal(&column, 0, &column, 2));
     assert_false(ice_column_equal(&column, 0, &column, 3));
