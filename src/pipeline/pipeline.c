@@ -26,12 +26,6 @@ struct ice_pipeline {
   ice_block *block;
 };
 
-const char *ice_error_type_name(ice_error_type type) {
-  static const char *const names[] = {"deserialization_error", "schema_error", "transformation_error",
-                                      "validation_error"};
-  return (size_t)type < ICE_COUNT_OF(names) ? names[type] : "unknown_error";
-}
-
 static void destroy_slot(schema_slot *slot) {
   if (slot) {
     ice_mapping_destroy(slot->mapping);

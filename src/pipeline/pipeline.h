@@ -10,17 +10,6 @@
 #include "source/schema_registry.h"
 #include "source/source.h"
 
-typedef enum ice_error_type {
-  ICE_DESERIALIZATION_ERROR,
-  ICE_SCHEMA_ERROR,
-  ICE_TRANSFORMATION_ERROR,
-  ICE_VALIDATION_ERROR,
-  ICE_ERROR_TYPE_COUNT
-} ice_error_type;
-
-/// "deserialization_error", …
-const char *ice_error_type_name(ice_error_type type);
-
 /// How values are encoded.
 typedef enum ice_payload_format {
   ICE_PAYLOAD_REGISTRY_AVRO,  ///< magic 0, schema id (big-endian), Avro datum

@@ -1,5 +1,11 @@
 #include "pipeline/pipeline_spec.h"
 
+const char *ice_error_type_name(ice_error_type type) {
+  static const char *const names[] = {"deserialization_error", "schema_error", "transformation_error",
+                                      "validation_error"};
+  return (size_t)type < ICE_COUNT_OF(names) ? names[type] : "unknown_error";
+}
+
 void ice_pipeline_spec_deinit(ice_pipeline_spec *spec) {
   ice_schema_unref(spec->dead_letter_schema);
   ice_schema_unref(spec->schema);

@@ -12,6 +12,18 @@ enum {
   ICE_PIPELINE_CONDITIONS_MAX = 16
 };
 
+/// Why something is a dead letter (docs/tables.md).
+typedef enum ice_error_type {
+  ICE_DESERIALIZATION_ERROR,
+  ICE_SCHEMA_ERROR,
+  ICE_TRANSFORMATION_ERROR,
+  ICE_VALIDATION_ERROR,
+  ICE_ERROR_TYPE_COUNT
+} ice_error_type;
+
+/// "deserialization_error", …
+const char *ice_error_type_name(ice_error_type type);
+
 typedef enum ice_column_origin {
   ICE_ORIGIN_PATH,             ///< a field of the record
   ICE_ORIGIN_PROCESSING_TIME,  ///< the clock, read once per batch
