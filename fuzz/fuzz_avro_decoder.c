@@ -1,7 +1,7 @@
 // Data of a few schemas that have every operation of the decoder. The first byte chooses the schema.
-#include <stdlib.h>
 #include "avro/avro_decoder.h"
 #include "fuzz_replay.h"
+#include <stdlib.h>
 
 typedef struct fuzz_schema {
   const char *writer;

@@ -1,7 +1,7 @@
 // Manifests and manifest lists of anybody.
-#include <stdlib.h>
 #include "fuzz_replay.h"
 #include "iceberg/iceberg_manifest.h"
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   ice_str file = {.data = (const char *)data, .size = size};

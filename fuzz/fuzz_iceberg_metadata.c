@@ -1,7 +1,7 @@
 // metadata.json and REST commit bodies of anybody: what parses can be changed, printed and parsed again.
-#include <stdlib.h>
 #include "fuzz_replay.h"
 #include "iceberg/iceberg_table_update.h"
+#include <stdlib.h>
 
 static void change(const ice_table_metadata *table) {
   static const ice_property summary[] = {{ICE_STR_INIT("operation"), ICE_STR_INIT("append")}};

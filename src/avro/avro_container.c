@@ -1,8 +1,8 @@
 #include "avro/avro_container.h"
 
-#include <stdlib.h>
 #include "avro/avro_encode.h"
 #include "codec/checksum.h"
+#include <stdlib.h>
 
 enum { MAGIC_SIZE = 4, SNAPPY_CRC_SIZE = 4 };
 

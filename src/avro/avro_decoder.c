@@ -1,8 +1,8 @@
 // Running a program: a loop over operations, each of which reads one value and appends it to a column.
 #include "avro/avro_decoder.h"
 
-#include <stdlib.h>
 #include "avro/avro_program_priv.h"
+#include <stdlib.h>
 
 /// Texts up to this size are copied whole words at a time where there is room on both sides.
 enum { SHORT_TEXT = 32 };

@@ -1,10 +1,10 @@
 // Compiling: a writer's schema against the columns that are wanted, into bodies of operations.
 #include "avro/avro_program_priv.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include "base/arena.h"
 #include "base/map.h"
+#include <stdio.h>
+#include <stdlib.h>
 
 typedef struct compiler {
   program *out;
@@ -112,7 +112,7 @@ static ice_status mismatch(compiler *run, const ice_avro_type *writer, const ice
                        ICE_STR_ARG(reader->name));
 }
 
-// Skipping ------------------------------------------------------------------------------------------------------
+// Skipping ----------------------------------------------------------------------------------------------------------
 
 static ice_status skip_union(compiler *run, const ice_avro_type *writer, op_list *body) {
   ice_status status = ICE_OK;
@@ -211,7 +211,7 @@ done:
   return status;
 }
 
-// Matching ------------------------------------------------------------------------------------------------------
+// Matching ----------------------------------------------------------------------------------------------------------
 
 // The specification compares unqualified names; aliases of the reader count as its names.
 static bool names_match(const ice_avro_type *writer, const ice_avro_type *reader) {
@@ -289,7 +289,7 @@ static op_code number_code(const ice_avro_type *writer, const ice_avro_type *rea
   return type->kind == ICE_KIND_INT || type->kind == ICE_KIND_DATE ? OP_INT : OP_INT_LONG;
 }
 
-// Values --------------------------------------------------------------------------------------------------------
+// Values ------------------------------------------------------------------------------------------------------------
 
 static ice_status compile_enum(compiler *run, const ice_avro_type *writer, const ice_avro_type *reader, target to,
                                op_list *body) {

@@ -1,8 +1,8 @@
 #include "avro/avro_schema.h"
 
-#include <stdlib.h>
 #include "base/arena.h"
 #include "base/map.h"
+#include <stdlib.h>
 
 enum { SCHEMA_ARENA_MAX = 256 << 20 };
 

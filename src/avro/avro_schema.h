@@ -4,11 +4,11 @@
 #ifndef ICE_AVRO_AVRO_SCHEMA_H
 #define ICE_AVRO_AVRO_SCHEMA_H
 
+#include "base/macros.h"
+#include "base/str.h"
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "base/macros.h"
-#include "base/str.h"
 
 /// Limits of a schema, whoever wrote it.
 enum { ICE_AVRO_SCHEMA_SIZE_MAX = 16 << 20, ICE_AVRO_SCHEMA_DEPTH_MAX = 64, ICE_AVRO_SCHEMA_TYPES_MAX = 100000 };

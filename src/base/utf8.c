@@ -6,7 +6,8 @@ bool ice_utf8_ascii(const void *data, size_t size) {
   const uint8_t *bytes = data;
   uint64_t high = 0;
   while (size >= 32) {
-    high |= ice_load_u64le(bytes) | ice_load_u64le(bytes + 8) | ice_load_u64le(bytes + 16) | ice_load_u64le(bytes + 24);
+    high |=
+        ice_load_u64le(bytes) | ice_load_u64le(bytes + 8) | ice_load_u64le(bytes + 16) | ice_load_u64le(bytes + 24);
     if (high & 0x8080808080808080u) {
       return false;
     }

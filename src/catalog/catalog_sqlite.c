@@ -44,8 +44,8 @@ static ice_status fail_sqlite(const sqlite_catalog *self, const char *action, in
   ice_error_set(err, status, "Failed to register Iceberg catalog: %s: %s: %s", self->path, action, text);
   if (err) {
     err->origin_code = code;
-    err->flags = primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_FULL ? ICE_ERROR_RETRYABLE
-                                                                                              : 0;
+    err->flags =
+        primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_FULL ? ICE_ERROR_RETRYABLE : 0;
     if (primary == SQLITE_READONLY) {
       ice_error_prepend(err, "the catalog cannot be written; check the permissions of the file and its directory");
     }
@@ -70,7 +70,8 @@ static ice_status prepare(sqlite_catalog *self, const char *sql, sqlite3_stmt **
 }
 
 static ice_status bind(sqlite_catalog *self, sqlite3_stmt *statement, int index, ice_str text, ice_error *err) {
-  int code = sqlite3_bind_text64(statement, index, text.data ? text.data : "", text.size, SQLITE_TRANSIENT, SQLITE_UTF8);
+  int code =
+      sqlite3_bind_text64(statement, index, text.data ? text.data : "", text.size, SQLITE_TRANSIENT, SQLITE_UTF8);
   return code == SQLITE_OK ? ICE_OK : fail_sqlite(self, "bind", code, err);
 }
 
@@ -295,13 +296,14 @@ static ice_status sqlite_load_table(ice_catalog *catalog, ice_table_ident ident,
 static ice_status insert_table(sqlite_catalog *self, ice_table_ident ident, ice_str location, int *changed,
                                ice_error *err) {
   ice_str arguments[] = {ice_str_of(self->name), ident.namespace_name, ident.name, location};
-  return run(self,
-             self->has_type
-                 ? "INSERT OR IGNORE INTO iceberg_tables (catalog_name, table_namespace, table_name, "
-                   "metadata_location, previous_metadata_location, iceberg_type) VALUES (?1, ?2, ?3, ?4, NULL, 'TABLE')"
-                 : "INSERT OR IGNORE INTO iceberg_tables (catalog_name, table_namespace, table_name, "
-                   "metadata_location, previous_metadata_location) VALUES (?1, ?2, ?3, ?4, NULL)",
-             arguments, ICE_COUNT_OF(arguments), changed, err);
+  return run(
+      self,
+      self->has_type
+          ? "INSERT OR IGNORE INTO iceberg_tables (catalog_name, table_namespace, table_name, "
+            "metadata_location, previous_metadata_location, iceberg_type) VALUES (?1, ?2, ?3, ?4, NULL, 'TABLE')"
+          : "INSERT OR IGNORE INTO iceberg_tables (catalog_name, table_namespace, table_name, "
+            "metadata_location, previous_metadata_location) VALUES (?1, ?2, ?3, ?4, NULL)",
+      arguments, ICE_COUNT_OF(arguments), changed, err);
 }
 
 // COMMIT is the point of no return: an error other than "busy" leaves the outcome open.
@@ -366,7 +368,8 @@ typedef struct prepared {
   char *new_location;
 } prepared;
 
-static ice_status prepare_change(sqlite_catalog *self, const ice_table_commit *commit, prepared *out, ice_error *err) {
+static ice_status prepare_change(sqlite_catalog *self, const ice_table_commit *commit, prepared *out,
+                                 ice_error *err) {
   ice_table fresh = {0};
   ice_table_metadata *next = NULL;
   ice_status status = ICE_OK;
@@ -405,12 +408,13 @@ static ice_status swap_pointer(sqlite_catalog *self, ice_table_ident ident, cons
     ice_status found = find_location(self, ident, &current, err);
     changed = found == ICE_OK && strcmp(current, change->old_location) == 0;
     free(current);
-    return found != ICE_OK || changed ? found
-                                      : ice_error_set(err, ICE_CONFLICT, "%.*s.%.*s: another writer changed the table",
-                                                      ICE_IDENT_ARG(ident));
+    return found != ICE_OK || changed
+               ? found
+               : ice_error_set(err, ICE_CONFLICT, "%.*s.%.*s: another writer changed the table",
+                               ICE_IDENT_ARG(ident));
   }
-  ice_str arguments[] = {location, ice_str_of(change->old_location), ice_str_of(self->name),
-                         ident.namespace_name, ident.name};
+  ice_str arguments[] = {location, ice_str_of(change->old_location), ice_str_of(self->name), ident.namespace_name,
+                         ident.name};
   ice_status status = run(self,
                           "UPDATE iceberg_tables SET metadata_location = ?1, previous_metadata_location = ?2 WHERE "
                           "catalog_name = ?3 AND table_namespace = ?4 AND table_name = ?5 AND metadata_location = ?2",
@@ -454,10 +458,11 @@ static ice_status sqlite_drop_table(ice_catalog *catalog, ice_table_ident ident,
   sqlite_catalog *self = self_of(catalog);
   ice_str arguments[] = {ice_str_of(self->name), ident.namespace_name, ident.name};
   int changed = 0;
-  ice_status status = run(self,
-                          "DELETE FROM iceberg_tables WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name "
-                          "= ?3",
-                          arguments, ICE_COUNT_OF(arguments), &changed, err);
+  ice_status status =
+      run(self,
+          "DELETE FROM iceberg_tables WHERE catalog_name = ?1 AND table_namespace = ?2 AND table_name "
+          "= ?3",
+          arguments, ICE_COUNT_OF(arguments), &changed, err);
   return status == ICE_OK && changed == 0 ? ice_catalog_table_missing(ident, err) : status;
 }
 

@@ -10,7 +10,7 @@
 
 enum { PRESET_BYTES_MAX = 1 << 20, ROOTS_MAX = 64, LOCATION_MAX = 1 << 14 };
 
-// Arguments ----------------------------------------------------------------------------------------------------------
+// Arguments ---------------------------------------------------------------------------------------------------------
 
 static ice_status take_value(int count, char **arguments, int *at, const char *name, const char **out,
                              ice_error *err) {
@@ -91,7 +91,7 @@ ice_status ice_arguments_read(int count, char **arguments, const ice_argument *o
   return ICE_OK;
 }
 
-// Settings -----------------------------------------------------------------------------------------------------------
+// Settings ----------------------------------------------------------------------------------------------------------
 
 static bool file_exists(const char *path) { return access(path, R_OK) == 0; }
 
@@ -230,7 +230,7 @@ done:
   return status;
 }
 
-// Pipelines ----------------------------------------------------------------------------------------------------------
+// Pipelines ---------------------------------------------------------------------------------------------------------
 
 void ice_cli_program_directory(char *out, size_t size) {
   ssize_t length = readlink("/proc/self/exe", out, size - 1);
@@ -294,8 +294,9 @@ ice_status ice_cli_read_pipeline(const ice_settings *settings, ice_pipeline_spec
   } else if (tree) {
     return ice_pipeline_spec_read(tree, settings->file, out, err);
   }
-  return preset.size > 0 ? read_preset_spec(preset, out, err)
-                         : ice_error_set(err, ICE_INVALID_ARGUMENT, "pipeline is not set; try pipeline: {preset: health}");
+  return preset.size > 0
+             ? read_preset_spec(preset, out, err)
+             : ice_error_set(err, ICE_INVALID_ARGUMENT, "pipeline is not set; try pipeline: {preset: health}");
 }
 
 static ice_status complete_name(ice_settings *settings, ice_str name, ice_table_ident *out, ice_error *err) {
@@ -345,7 +346,8 @@ ice_status ice_cli_tables_read(ice_settings *settings, const ice_pipeline_spec *
       out->lead++;
     }
     if (out->lead == out->count) {
-      ICE_FAIL(ICE_INVALID_ARGUMENT, "tables.lead is %.*s, which is none of the pipeline's tables", ICE_STR_ARG(lead));
+      ICE_FAIL(ICE_INVALID_ARGUMENT, "tables.lead is %.*s, which is none of the pipeline's tables",
+               ICE_STR_ARG(lead));
     }
   }
 done:
@@ -416,7 +418,7 @@ ice_status ice_cli_create_tables(ice_catalog *catalog, const ice_pipeline_spec *
   return ICE_OK;
 }
 
-// Messages -----------------------------------------------------------------------------------------------------------
+// Messages ----------------------------------------------------------------------------------------------------------
 
 int ice_cli_fail(const char *command, const ice_error *err) {
   fprintf(stderr, "icesink %s: %s\n", command, err->message);

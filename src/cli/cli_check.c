@@ -33,8 +33,7 @@ static ice_status check_store(doctor *self, ice_error *err) {
   char probe[64];
   ice_bytes_init(&location, 1 << 14);
   const ice_port *port = ice_port_system();
-  snprintf(probe, sizeof probe, "/data/.icesink-check-%lld",
-           (long long)port->clock.now_us(port->clock.context));
+  snprintf(probe, sizeof probe, "/data/.icesink-check-%lld", (long long)port->clock.now_us(port->clock.context));
   ice_status status = ICE_OK;
   ICE_TRY(ice_catalog_load_table(self->catalog, self->tables.idents[0], &table, err));
   ICE_TRY(ice_bytes_append_str(&location, table.metadata->location, err));
@@ -90,7 +89,8 @@ static int run_check(int count, char **arguments) {
     ice_status (*check)(doctor *self, ice_error *err);
     const char *fix;
   } steps[] = {
-      {"pipeline", check_pipeline, "correct the pipeline section; `icesink config show health` prints one that works"},
+      {"pipeline", check_pipeline,
+       "correct the pipeline section; `icesink config show health` prints one that works"},
       {"source", check_source, "look at source.kafka.brokers and source.kafka.topics, or at source.segment.*"},
       {"registry", check_registry, "look at source.decode.registry, with its path, and at its credentials"},
       {"catalog", check_catalog, "look at catalog.uri, or make a new catalog with `icesink init`"},

@@ -76,17 +76,18 @@ done:
 }
 
 static const char *type_name(const ice_option *option) {
-  static const char *const names[] = {"text",   "secret",  "path", "list",     "whole number",
+  static const char *const names[] = {"text",          "secret", "path",     "list", "whole number",
                                       "true or false", "choice", "duration", "size", "section"};
   return names[option->type];
 }
 
 static void print_manual(void) {
-  printf("# Configuration\n\nEvery option is a key of the YAML file, a flag (`--key=value`), and, where the table names "
-         "one, an environment\nvariable (also read from `.env.local`). Flags count over the environment, the "
-         "environment over `.env.local`, that over\nYAML, YAML over the defaults. Sizes are powers of 1024; durations "
-         "are written 500ms, 10s, 15m, 1h. This page is made by\n`icesink config options`.\n\n"
-         "| key | type | default | environment | meaning |\n|---|---|---|---|---|\n");
+  printf(
+      "# Configuration\n\nEvery option is a key of the YAML file, a flag (`--key=value`), and, where the table names "
+      "one, an environment\nvariable (also read from `.env.local`). Flags count over the environment, the "
+      "environment over `.env.local`, that over\nYAML, YAML over the defaults. Sizes are powers of 1024; durations "
+      "are written 500ms, 10s, 15m, 1h. This page is made by\n`icesink config options`.\n\n"
+      "| key | type | default | environment | meaning |\n|---|---|---|---|---|\n");
   for (size_t i = 0; i < ICE_OPTION_ID_COUNT; i++) {
     const ice_option *option = ice_option_get((ice_option_id)i);
     printf("| `%s` | %s", option->key, type_name(option));

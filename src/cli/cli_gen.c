@@ -33,8 +33,11 @@ static bool parse_codec(const char *text, ice_codec *out) {
   static const struct {
     const char *name;
     ice_codec codec;
-  } codecs[] = {{"none", ICE_CODEC_NONE}, {"gzip", ICE_CODEC_GZIP}, {"snappy", ICE_CODEC_SNAPPY},
-                {"lz4", ICE_CODEC_LZ4_FRAME}, {"zstd", ICE_CODEC_ZSTD}};
+  } codecs[] = {{"none", ICE_CODEC_NONE},
+                {"gzip", ICE_CODEC_GZIP},
+                {"snappy", ICE_CODEC_SNAPPY},
+                {"lz4", ICE_CODEC_LZ4_FRAME},
+                {"zstd", ICE_CODEC_ZSTD}};
   for (size_t i = 0; i < ICE_COUNT_OF(codecs); i++) {
     if (strcmp(text, codecs[i].name) == 0) {
       *out = codecs[i].codec;
@@ -55,9 +58,9 @@ static int run_gen(int count, char **arguments) {
   const char *pace = "0";
   const char *ledger = NULL;
   const ice_argument own[] = {
-      {"--directory", &directory, NULL}, {"--topic", &topic, NULL},   {"--partitions", &partitions, NULL},
-      {"--messages", &messages, NULL},   {"--bad", &bad, NULL},       {"--seed", &seed, NULL},
-      {"--compression", &compression, NULL}, {"--pace", &pace, NULL}, {"--ledger", &ledger, NULL},
+      {"--directory", &directory, NULL},     {"--topic", &topic, NULL}, {"--partitions", &partitions, NULL},
+      {"--messages", &messages, NULL},       {"--bad", &bad, NULL},     {"--seed", &seed, NULL},
+      {"--compression", &compression, NULL}, {"--pace", &pace, NULL},   {"--ledger", &ledger, NULL},
   };
   ice_arguments read;
   ice_error err = {0};
@@ -72,8 +75,7 @@ static int run_gen(int count, char **arguments) {
   if (!directory || read.positional_count > 0 || read.flag_count > 0 ||
       !parse_number(partitions, 4096, &partition_number) || !parse_number(messages, 1e12, &message_number) ||
       !parse_number(bad, 100, &bad_number) || !parse_number(seed, 9e15, &seed_number) ||
-      !parse_codec(compression, &options.codec) ||
-      !ice_duration_parse(ice_str_of(pace), NULL, &options.pace_ms)) {
+      !parse_codec(compression, &options.codec) || !ice_duration_parse(ice_str_of(pace), NULL, &options.pace_ms)) {
     ice_error_set(&err, ICE_INVALID_ARGUMENT, "the arguments do not fit");
     return ice_cli_usage(&ice_command_gen, &err);
   }

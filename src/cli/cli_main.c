@@ -4,12 +4,13 @@
 #include <signal.h>
 
 static const ice_command *const commands[] = {
-    &ice_command_run,    &ice_command_init, &ice_command_check,  &ice_command_tables, &ice_command_inspect,
-    &ice_command_scan,   &ice_command_verify, &ice_command_config, &ice_command_gen,
+    &ice_command_run,  &ice_command_init,   &ice_command_check,  &ice_command_tables, &ice_command_inspect,
+    &ice_command_scan, &ice_command_verify, &ice_command_config, &ice_command_gen,
 };
 
 static int print_help(FILE *out) {
-  fprintf(out, "icesink writes Kafka topics into Apache Iceberg tables, exactly once.\n\nUsage: icesink COMMAND …\n\n");
+  fprintf(out,
+          "icesink writes Kafka topics into Apache Iceberg tables, exactly once.\n\nUsage: icesink COMMAND …\n\n");
   for (size_t i = 0; i < ICE_COUNT_OF(commands); i++) {
     fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
   }

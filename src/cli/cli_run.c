@@ -18,7 +18,8 @@ static void on_signal(int number) {
 
 static const char help[] =
     "Usage: icesink run [CONFIG] [--until-end] [--embedded] [--json] [--KEY=VALUE …]\n\n"
-    "Runs the sink. Without CONFIG it reads ./icesink.yaml. Every option of docs/configuration.md is a flag, such as\n"
+    "Runs the sink. Without CONFIG it reads ./icesink.yaml. Every option of docs/configuration.md is a flag, such "
+    "as\n"
     "--commit.interval=10s.\n\n"
     "  --until-end    drain the topic to the end that it has now, commit, end\n"
     "  --embedded     no server: a generated topic and two tables under ./lake\n"
@@ -281,9 +282,8 @@ static int run_run(int count, char **arguments) {
   bool until_end = false;
   bool is_embedded = false;
   const char *messages = "200000";
-  const ice_argument own[] = {{"--until-end", NULL, &until_end},
-                              {"--embedded", NULL, &is_embedded},
-                              {"--messages", &messages, NULL}};
+  const ice_argument own[] = {
+      {"--until-end", NULL, &until_end}, {"--embedded", NULL, &is_embedded}, {"--messages", &messages, NULL}};
   ice_arguments read;
   ice_error err = {0};
   run self = {0};

@@ -100,8 +100,8 @@ static ice_status parse_where(const char *text, const ice_schema *schema, printe
                            ICE_STR_ARG(name));
     }
     if (!parse_comparison(symbol, &c->comparison)) {
-      return ice_error_set(err, ICE_INVALID_ARGUMENT, "--where: \"%.*s\" is none of = != < <= > >=",
-                           ICE_STR_ARG(symbol));
+      return ice_error_set(err, ICE_INVALID_ARGUMENT,
+                           "--where: \"%.*s\" is none of = != < <= > >=", ICE_STR_ARG(symbol));
     }
     ice_status status = parse_value(schema, c, err);
     if (status != ICE_OK) {
@@ -109,7 +109,8 @@ static ice_status parse_where(const char *text, const ice_schema *schema, printe
     }
     ice_str more = next_word(&text);
     if (more.size > 0 && !ice_str_equal_c(more, "and") && !ice_str_equal_c(more, "AND")) {
-      return ice_error_set(err, ICE_INVALID_ARGUMENT, "--where: \"and\" is expected, not \"%.*s\"", ICE_STR_ARG(more));
+      return ice_error_set(err, ICE_INVALID_ARGUMENT, "--where: \"and\" is expected, not \"%.*s\"",
+                           ICE_STR_ARG(more));
     }
   }
   return ICE_OK;

@@ -37,8 +37,9 @@ bool ice_cli_source_is_kafka(const ice_settings *settings) {
 static ice_status open_segments(const ice_settings *settings, ice_source **out, ice_error *err) {
   char path[PATH_MAX];
   ice_status status = ice_settings_require(settings, ICE_OPTION_ID_SOURCE_SEGMENT_TOPIC, err);
-  const char *root =
-      status == ICE_OK ? terminated(ice_settings_text(settings, ICE_OPTION_ID_SOURCE_SEGMENT_DIRECTORY), path, err) : NULL;
+  const char *root = status == ICE_OK
+                         ? terminated(ice_settings_text(settings, ICE_OPTION_ID_SOURCE_SEGMENT_DIRECTORY), path, err)
+                         : NULL;
   if (!root) {
     return status != ICE_OK ? status : ICE_LIMIT;
   }
@@ -92,7 +93,8 @@ static ice_status open_kafka(ice_settings *settings, const ice_observer *observe
   };
   ice_status status = ICE_OK;
   if (options.brokers.size == 0) {
-    ICE_FAIL(ICE_INVALID_ARGUMENT, "there is no source: set source.kafka.brokers (KAFKA_BROKERS), or "
+    ICE_FAIL(ICE_INVALID_ARGUMENT,
+             "there is no source: set source.kafka.brokers (KAFKA_BROKERS), or "
              "source.segment.directory");
   }
   ICE_TRY(ice_settings_require(settings, ICE_OPTION_ID_SOURCE_KAFKA_TOPICS, err));
@@ -102,7 +104,8 @@ done:
   return status;
 }
 
-ice_status ice_cli_open_source(ice_settings *settings, const ice_observer *observer, ice_source **out, ice_error *err) {
+ice_status ice_cli_open_source(ice_settings *settings, const ice_observer *observer, ice_source **out,
+                               ice_error *err) {
   *out = NULL;
   return ice_cli_source_is_kafka(settings) ? open_kafka(settings, observer, out, err)
                                            : open_segments(settings, out, err);

@@ -15,7 +15,8 @@ bool ice_cli_source_is_kafka(const ice_settings *settings);
 
 /// Open the source: source.segment.* where a directory is set, else source.kafka.*. A broker is not waited for.
 ///
-/// Ownership: `*out` is the caller's; settings and observer are borrowed while it lives. Errors: as the sources' open;
+/// Ownership: `*out` is the caller's; settings and observer are borrowed while it lives. Errors: as the sources'
+/// open;
 ///   INVALID_ARGUMENT where nothing is set.
 ICE_MUST_CHECK ice_status ice_cli_open_source(ice_settings *settings, const ice_observer *observer, ice_source **out,
                                               ice_error *err);

@@ -3,10 +3,11 @@
 #include "json/json_text.h"
 #include <stdlib.h>
 
-// Commands that look at tables and their files: init, tables, inspect. ------------------------------------------------
+// Commands that look at tables and their files: init, tables, inspect. ----------------------------------------------
 
 static const char init_help[] =
-    "Usage: icesink init [CONFIG] [--KEY=VALUE …]\n\nCreates the namespace and the tables of a pipeline, or checks that "
+    "Usage: icesink init [CONFIG] [--KEY=VALUE …]\n\nCreates the namespace and the tables of a pipeline, or checks "
+    "that "
     "existing ones fit.\n";
 
 static ice_status check_fits(ice_catalog *catalog, const ice_pipeline_spec *spec, const ice_cli_tables *tables,
@@ -21,8 +22,7 @@ static ice_status check_fits(ice_catalog *catalog, const ice_pipeline_spec *spec
       if (!found ? field->required : found->type.kind != field->type.kind) {
         status = ice_error_set(err, ICE_INVALID_STATE, "table %.*s.%.*s does not fit: column %.*s is %s, not %s",
                                ICE_IDENT_ARG(tables->idents[i]), ICE_STR_ARG(field->name),
-                               found ? ice_kind_name(found->type.kind) : "missing",
-                               ice_kind_name(field->type.kind));
+                               found ? ice_kind_name(found->type.kind) : "missing", ice_kind_name(field->type.kind));
       }
     }
     ice_table_deinit(&table);
@@ -61,7 +61,7 @@ done:
 const ice_command ice_command_init = {
     .name = "init", .summary = "create the namespace and tables of a pipeline", .help = init_help, .run = run_init};
 
-// tables -------------------------------------------------------------------------------------------------------------
+// tables ------------------------------------------------------------------------------------------------------------
 
 static const char tables_help[] =
     "Usage: icesink tables [--config FILE] [--json]\n\nLists the tables of the catalog with their rows and files.\n";
@@ -130,7 +130,7 @@ done:
 const ice_command ice_command_tables = {
     .name = "tables", .summary = "list the tables of the catalog", .help = tables_help, .run = run_tables};
 
-// inspect ------------------------------------------------------------------------------------------------------------
+// inspect -----------------------------------------------------------------------------------------------------------
 
 static const char inspect_help[] =
     "Usage: icesink inspect TABLE [--config FILE] [--json]\n\nShows schema, partitions, snapshots, files, and the "
@@ -170,7 +170,8 @@ static void print_snapshots(const ice_table_metadata *metadata) {
     ice_cli_number(ice_snapshot_summary_i64(snapshot, "added-records", 0), added);
     printf("  %lld  %.*s, %s rows in %lld files, sequence %lld\n", (long long)snapshot->snapshot_id,
            ICE_STR_ARG(ice_snapshot_summary(snapshot, "operation")), added,
-           (long long)ice_snapshot_summary_i64(snapshot, "added-data-files", 0), (long long)snapshot->sequence_number);
+           (long long)ice_snapshot_summary_i64(snapshot, "added-data-files", 0),
+           (long long)snapshot->sequence_number);
   }
 }
 
@@ -186,9 +187,11 @@ static void print_files(const ice_table_metadata *metadata) {
   ice_cli_size(files > 0 ? (uint64_t)(bytes / files) : 0, mean);
   printf("files\n  %s data files, %s, %s on average\n", count, size, mean);
   if (files >= SMALL_FILE_COUNT && bytes / files < SMALL_FILE_BYTES) {
-    printf("  Too many small files in Iceberg table: %s files of %s on average. A longer commit.interval makes fewer and "
-           "larger ones; BATCH_SIZE and BATCH_TIMEOUT_SECONDS close no file, TARGET_FILE_SIZE_MB is only a ceiling.\n",
-           count, mean);
+    printf(
+        "  Too many small files in Iceberg table: %s files of %s on average. A longer commit.interval makes fewer "
+        "and "
+        "larger ones; BATCH_SIZE and BATCH_TIMEOUT_SECONDS close no file, TARGET_FILE_SIZE_MB is only a ceiling.\n",
+        count, mean);
   }
 }
 

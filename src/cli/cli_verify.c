@@ -4,7 +4,8 @@
 
 static const char help[] =
     "Usage: icesink verify TABLE [--sink NAME] [--config FILE] [--json]\n\n"
-    "Proves from the tables alone that the sink's ranges tile without a gap or an overlap, that its counts add up, that\n"
+    "Proves from the tables alone that the sink's ranges tile without a gap or an overlap, that its counts add up, "
+    "that\n"
     "no data file is listed twice, and that every listed file is there with its size.\n\n"
     "Status: 0 proven, 4 a violation was found.\n";
 
@@ -35,13 +36,14 @@ static void report(void *context, const char *violation) {
 
 static void print_result(const verification *self, ice_str sink, const ice_verify_result *r) {
   if (self->json) {
-    printf("%s{\"sink\":\"%.*s\",\"epochs\":%lld,\"proven_from\":%lld,\"records\":%lld,\"gaps\":%lld,\"elements\":%lld,"
-           "\"rows\":%lld,\"dead_letters\":%lld,\"filtered\":%lld,\"data_files\":%lld,\"rows_in_files\":%lld,"
-           "\"violations\":[%.*s]}",
-           self->sinks > 1 ? "," : "", ICE_STR_ARG(sink), (long long)r->epochs, (long long)r->proven_from,
-           (long long)r->totals.records, (long long)r->totals.gaps, (long long)r->totals.elements,
-           (long long)r->totals.rows, (long long)r->totals.dead_letters, (long long)r->totals.filtered,
-           (long long)r->data_files, (long long)r->rows, ICE_STR_ARG(ice_bytes_str(&self->found)));
+    printf(
+        "%s{\"sink\":\"%.*s\",\"epochs\":%lld,\"proven_from\":%lld,\"records\":%lld,\"gaps\":%lld,\"elements\":%lld,"
+        "\"rows\":%lld,\"dead_letters\":%lld,\"filtered\":%lld,\"data_files\":%lld,\"rows_in_files\":%lld,"
+        "\"violations\":[%.*s]}",
+        self->sinks > 1 ? "," : "", ICE_STR_ARG(sink), (long long)r->epochs, (long long)r->proven_from,
+        (long long)r->totals.records, (long long)r->totals.gaps, (long long)r->totals.elements,
+        (long long)r->totals.rows, (long long)r->totals.dead_letters, (long long)r->totals.filtered,
+        (long long)r->data_files, (long long)r->rows, ICE_STR_ARG(ice_bytes_str(&self->found)));
     return;
   }
   char records[32];

@@ -10,7 +10,8 @@ const char *ice_health_schema(void) {
   return "{\"type\":\"record\",\"name\":\"HealthDataPayload\",\"fields\":["
          "{\"name\":\"deviceId\",\"type\":\"string\"},"
          "{\"name\":\"userId\",\"type\":\"string\"},"
-         "{\"name\":\"samples\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"HealthSample\","
+         "{\"name\":\"samples\",\"type\":{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":"
+         "\"HealthSample\","
          "\"fields\":["
          "{\"name\":\"id\",\"type\":\"string\"},"
          "{\"name\":\"type\",\"type\":\"string\"},"
@@ -204,8 +205,8 @@ done:
 
 static void judge(const message *m, ice_health_verdict *verdict) {
   bool whole = m->fault >= FAULT_MAGIC && m->fault <= FAULT_TRAILING;
-  *verdict = (ice_health_verdict){.elements = (int32_t)m->sample_count, .rows = (int32_t)m->sample_count,
-                                  .element_index = -1};
+  *verdict = (ice_health_verdict){
+      .elements = (int32_t)m->sample_count, .rows = (int32_t)m->sample_count, .element_index = -1};
   if (whole) {
     *verdict = (ice_health_verdict){.elements = 1, .error_type = "deserialization_error", .element_index = -1};
   } else if (m->sample_count == 0) {

@@ -27,7 +27,8 @@ const char *ice_health_schema(void);
 
 /// Append message number `offset` of `partition` to `out`. The same seed, partition and offset give the same bytes; sample
 /// ids of different partitions and offsets never meet.
-ICE_MUST_CHECK ice_status ice_health_generate(const ice_health_generator *generator, int32_t partition, int64_t offset,
-                                              ice_bytes *out, ice_health_verdict *verdict, ice_error *err);
+ICE_MUST_CHECK ice_status ice_health_generate(const ice_health_generator *generator, int32_t partition,
+                                              int64_t offset, ice_bytes *out, ice_health_verdict *verdict,
+                                              ice_error *err);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include "ingest/table_scan.h"
 #include "json/json_text.h"
-
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -48,8 +47,7 @@ static void log_progress(const ice_run_report *report, const ice_sink_progress *
       ICE_LOG_NUMBER("records_per_second", (int64_t)report->rate),
       ICE_LOG_NUMBER("lag", progress->lag),
       ICE_LOG_NUMBER("epochs", progress->totals.epochs),
-      ICE_LOG_NUMBER("dead_letters",
-                     progress->totals.committed.dead_letters + progress->totals.open.dead_letters),
+      ICE_LOG_NUMBER("dead_letters", progress->totals.committed.dead_letters + progress->totals.open.dead_letters),
   };
   ice_observe_log(report->observer, ICE_LOG_INFO, ICE_STR("Progress"), fields, ICE_COUNT_OF(fields));
 }
@@ -78,15 +76,15 @@ static double cpu_seconds(const struct rusage *usage) {
 
 static void print_json(const ice_run_report *report, const struct rusage *usage, double seconds, bool stopped) {
   const ice_ingest_totals *totals = &report->last.totals;
-  printf("{\"records\":%lld,\"gaps\":%lld,\"elements\":%lld,\"rows\":%lld,\"dead_letters\":%lld,\"filtered\":%lld,"
-         "\"epochs\":%lld,\"data_files\":%llu,\"bytes\":%llu,\"seconds\":%.3f,\"cpu_seconds\":%.3f,"
-         "\"peak_resident_bytes\":%lld,\"peak_budget_bytes\":%lld,\"stopped\":%s,\"dead_letters_by_type\":{",
-         (long long)totals->committed.records, (long long)totals->committed.gaps,
-         (long long)totals->committed.elements, (long long)totals->committed.rows,
-         (long long)totals->committed.dead_letters, (long long)totals->committed.filtered,
-         (long long)totals->epochs, (unsigned long long)totals->files, (unsigned long long)totals->bytes, seconds,
-         cpu_seconds(usage), (long long)usage->ru_maxrss * 1024,
-         (long long)atomic_load_explicit(&report->budget->peak, memory_order_relaxed), stopped ? "true" : "false");
+  printf(
+      "{\"records\":%lld,\"gaps\":%lld,\"elements\":%lld,\"rows\":%lld,\"dead_letters\":%lld,\"filtered\":%lld,"
+      "\"epochs\":%lld,\"data_files\":%llu,\"bytes\":%llu,\"seconds\":%.3f,\"cpu_seconds\":%.3f,"
+      "\"peak_resident_bytes\":%lld,\"peak_budget_bytes\":%lld,\"stopped\":%s,\"dead_letters_by_type\":{",
+      (long long)totals->committed.records, (long long)totals->committed.gaps, (long long)totals->committed.elements,
+      (long long)totals->committed.rows, (long long)totals->committed.dead_letters,
+      (long long)totals->committed.filtered, (long long)totals->epochs, (unsigned long long)totals->files,
+      (unsigned long long)totals->bytes, seconds, cpu_seconds(usage), (long long)usage->ru_maxrss * 1024,
+      (long long)atomic_load_explicit(&report->budget->peak, memory_order_relaxed), stopped ? "true" : "false");
   for (int i = 0; i < ICE_ERROR_TYPE_COUNT; i++) {
     printf("%s\"%s\":%lld", i == 0 ? "" : ",", ice_error_type_name((ice_error_type)i),
            (long long)totals->dead_letters_by_type[i]);
@@ -200,7 +198,8 @@ void ice_run_report_end(ice_run_report *report, ice_catalog *catalog, const ice_
   }
   if (embedded) {
     ice_table_ident data = tables->idents[0];
-    printf("\nTry next:\n  icesink scan %.*s.%.*s --limit 5\n  icesink inspect %.*s.%.*s\n  icesink verify %.*s.%.*s\n",
-           ICE_IDENT_ARG(data), ICE_IDENT_ARG(data), ICE_IDENT_ARG(data));
+    printf(
+        "\nTry next:\n  icesink scan %.*s.%.*s --limit 5\n  icesink inspect %.*s.%.*s\n  icesink verify %.*s.%.*s\n",
+        ICE_IDENT_ARG(data), ICE_IDENT_ARG(data), ICE_IDENT_ARG(data));
   }
 }

@@ -105,7 +105,7 @@ static ice_status reserve_first(ice_bytes *out, size_t size, size_t size_hint, i
   return ice_bytes_reserve(out, wanted, err);
 }
 
-// Compression ---------------------------------------------------------------------------------------------------
+// Compression -------------------------------------------------------------------------------------------------------
 
 static ice_status compress_snappy(const void *data, size_t size, ice_bytes *out, ice_error *err) {
   size_t bound = snappy_max_compressed_length(size);
@@ -213,7 +213,7 @@ ice_status ice_compress(ice_compressor *compressor, ice_codec codec, int level, 
   return ice_error_set(err, ICE_UNSUPPORTED, "compression with %s", ice_codec_name(codec));
 }
 
-// Decompression -------------------------------------------------------------------------------------------------
+// Decompression -----------------------------------------------------------------------------------------------------
 
 static ice_status decompress_snappy(const void *data, size_t size, ice_bytes *out, ice_error *err) {
   size_t length = 0;
@@ -322,8 +322,7 @@ static ice_status decompress_lz4_raw(const void *data, size_t size, size_t size_
 
 static ice_status decompress_lz4_frame(ice_compressor *compressor, const uint8_t *data, size_t size, size_t size_hint,
                                        ice_bytes *out, ice_error *err) {
-  if (!compressor->lz4_in &&
-      LZ4F_isError(LZ4F_createDecompressionContext(&compressor->lz4_in, LZ4F_VERSION))) {
+  if (!compressor->lz4_in && LZ4F_isError(LZ4F_createDecompressionContext(&compressor->lz4_in, LZ4F_VERSION))) {
     compressor->lz4_in = NULL;
     return no_context(ICE_CODEC_LZ4_FRAME, err);
   }
@@ -374,11 +373,10 @@ static ice_status decompress_deflate(ice_compressor *compressor, ice_codec codec
     size_t consumed = 0;
     size_t produced = 0;
     enum libdeflate_result result =
-        codec == ICE_CODEC_GZIP
-            ? libdeflate_gzip_decompress_ex(compressor->deflate_in, data + at, size - at, target, writable(out),
-                                            &consumed, &produced)
-            : libdeflate_deflate_decompress_ex(compressor->deflate_in, data + at, size - at, target, writable(out),
-                                               &consumed, &produced);
+        codec == ICE_CODEC_GZIP ? libdeflate_gzip_decompress_ex(compressor->deflate_in, data + at, size - at, target,
+                                                                writable(out), &consumed, &produced)
+                                : libdeflate_deflate_decompress_ex(compressor->deflate_in, data + at, size - at,
+                                                                   target, writable(out), &consumed, &produced);
     if (result == LIBDEFLATE_INSUFFICIENT_SPACE) {
       status = extend(codec, out, err);
       continue;
@@ -413,9 +411,7 @@ ice_status ice_decompress(ice_compressor *compressor, ice_codec codec, const voi
     case ICE_CODEC_LZ4_RAW: status = decompress_lz4_raw(input, size, size_hint, out, err); break;
     case ICE_CODEC_LZ4_FRAME: status = decompress_lz4_frame(compressor, input, size, size_hint, out, err); break;
     case ICE_CODEC_GZIP:
-    case ICE_CODEC_DEFLATE:
-      status = decompress_deflate(compressor, codec, input, size, size_hint, out, err);
-      break;
+    case ICE_CODEC_DEFLATE: status = decompress_deflate(compressor, codec, input, size, size_hint, out, err); break;
   }
   if (status != ICE_OK) {
     out->size = before;

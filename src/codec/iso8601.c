@@ -36,6 +36,16 @@ static inline bool two_digits(const char *p, int *out) {
   return true;
 }
 
+// ice_days_from_civil for years from 1 on, in 32 bits: this runs for every date of a stream.
+static inline int64_t days_of(uint32_t year, uint32_t month, uint32_t day) {
+  uint32_t shifted = year - (month <= 2);
+  uint32_t era = shifted / 400;
+  uint32_t year_of_era = shifted - era * 400;
+  uint32_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+  uint32_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+  return (int64_t)era * 146097 + day_of_era - 719468;
+}
+
 static bool parse_date_part(const char *p, int64_t *days) {
   int century;
   int years;
@@ -54,7 +64,7 @@ static bool parse_date_part(const char *p, int64_t *days) {
   if (day > days_in_month[month - 1] + (month == 2 && leap)) {
     return false;
   }
-  *days = ice_days_from_civil(year, month, day);
+  *days = days_of((uint32_t)year, (uint32_t)month, (uint32_t)day);
   return true;
 }
 
@@ -77,14 +87,18 @@ static bool parse_time_part(ice_str text, size_t *at, int64_t *us) {
     }
     i += 3;
     if (i < text.size && (p[i] == '.' || p[i] == ',')) {
+      static const int32_t scales[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
       size_t from = ++i;
-      int64_t unit = us_per_second;
-      for (; i < text.size && digit(p[i]); i++) {
-        unit /= 10;
-        fraction += unit * (p[i] - '0');
+      int32_t digits = 0;
+      for (; i < text.size && digit(p[i]) && i - from < 6; i++) {
+        digits = digits * 10 + (p[i] - '0');
       }
       if (i == from) {
         return false;
+      }
+      fraction = (int64_t)digits * scales[i - from];
+      while (i < text.size && digit(p[i])) {
+        i++;
       }
     }
   }

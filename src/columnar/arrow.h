@@ -21,10 +21,12 @@ ICE_MUST_CHECK ice_status ice_arrow_export_batch(ice_batch *batch, struct ArrowA
 /// Errors: UNSUPPORTED (names the column and its format), INVALID_ARGUMENT.
 ICE_MUST_CHECK ice_status ice_arrow_import_schema(const struct ArrowSchema *schema, ice_schema **out, ice_error *err);
 
-/// Copy a struct array into a new batch of `schema`, matching `array_schema`'s columns by name; large strings, views
-/// and dictionaries are UNSUPPORTED; lengths and offsets are checked before use.
+/// Copy a struct array into a new batch of `schema`, matching `array_schema`'s columns by name. Optional columns that are
+/// not there become null. Lengths and offsets are checked before use, text for UTF-8.
 ///
-/// Ownership: moves `array`, also on failure (its `release` is NULL on return).
+/// Ownership: moves `array`, also on failure (its `release` is NULL on return). `*out` is the caller's to deinit.
+/// Errors: INVALID_ARGUMENT (a column of another type, one that the schema does not have, a required one that is not there
+///   or has a null, lengths and offsets that cannot be), UNSUPPORTED (large strings, views, dictionaries, …), LIMIT.
 ICE_MUST_CHECK ice_status ice_arrow_import_batch(struct ArrowArray *array, const struct ArrowSchema *array_schema,
                                                  const ice_schema *schema, ice_batch *out, ice_error *err);
 

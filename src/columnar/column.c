@@ -352,8 +352,8 @@ done:
   return status;
 }
 
-ice_status ice_column_append_rows(ice_column *column, const ice_column *source, const uint32_t *rows, size_t row_count,
-                                  ice_error *err) {
+ice_status ice_column_append_rows(ice_column *column, const ice_column *source, const uint32_t *rows,
+                                  size_t row_count, ice_error *err) {
   if (column->null_count == 0 && source->null_count == 0) {
     if (column->width != 0) {
       return append_rows_fixed(column, source, rows, row_count, err);
@@ -433,8 +433,7 @@ bool ice_column_equal(const ice_column *a, int64_t a_index, const ice_column *b,
     case ICE_KIND_TIMESTAMP:
     case ICE_KIND_TIMESTAMPTZ:
     case ICE_KIND_UUID:
-    case ICE_KIND_FIXED:
-      return memcmp(ice_column_fixed(a, a_index), ice_column_fixed(b, b_index), a->width) == 0;
+    case ICE_KIND_FIXED: return memcmp(ice_column_fixed(a, a_index), ice_column_fixed(b, b_index), a->width) == 0;
   }
   return false;
 }

@@ -40,7 +40,7 @@ size_t ice_column_memory(const ice_column *column);
 /// Bytes of values in use, children included.
 size_t ice_column_size(const ice_column *column);
 
-// Reading -------------------------------------------------------------------------------------------------------
+// Reading -----------------------------------------------------------------------------------------------------------
 
 static inline bool ice_bit_get(const uint8_t *bits, int64_t index) {
   return (bits[(size_t)index >> 3] >> ((size_t)index & 7)) & 1;
@@ -98,7 +98,7 @@ static inline const uint8_t *ice_column_fixed(const ice_column *column, int64_t 
   return column->values.data + (size_t)index * column->width;
 }
 
-// Appending -----------------------------------------------------------------------------------------------------
+// Appending ---------------------------------------------------------------------------------------------------------
 
 /// Append a null; struct children get a null each, lists and maps an empty range.
 ICE_MUST_CHECK ice_status ice_column_append_null(ice_column *column, ice_error *err);

@@ -25,9 +25,9 @@ typedef enum ice_kind {
   ICE_KIND_UUID,         ///< 16 bytes, big-endian as in RFC 4122
   ICE_KIND_FIXED,        ///< `size` bytes
   ICE_KIND_BINARY,
-  ICE_KIND_STRUCT,       ///< fields
-  ICE_KIND_LIST,         ///< fields[0] is the element
-  ICE_KIND_MAP           ///< fields[0] is the key (required), fields[1] the value
+  ICE_KIND_STRUCT,  ///< fields
+  ICE_KIND_LIST,    ///< fields[0] is the element
+  ICE_KIND_MAP      ///< fields[0] is the key (required), fields[1] the value
 } ice_kind;
 
 /// Limits of what any schema may hold, whatever it came from.

@@ -4,14 +4,22 @@
 #include <stdlib.h>
 
 static const char *const kind_names[] = {
-    [ICE_KIND_BOOLEAN] = "boolean",     [ICE_KIND_INT] = "int",
-    [ICE_KIND_LONG] = "long",           [ICE_KIND_FLOAT] = "float",
-    [ICE_KIND_DOUBLE] = "double",       [ICE_KIND_DECIMAL] = "decimal",
-    [ICE_KIND_DATE] = "date",           [ICE_KIND_TIME] = "time",
-    [ICE_KIND_TIMESTAMP] = "timestamp", [ICE_KIND_TIMESTAMPTZ] = "timestamptz",
-    [ICE_KIND_STRING] = "string",       [ICE_KIND_UUID] = "uuid",
-    [ICE_KIND_FIXED] = "fixed",         [ICE_KIND_BINARY] = "binary",
-    [ICE_KIND_STRUCT] = "struct",       [ICE_KIND_LIST] = "list",
+    [ICE_KIND_BOOLEAN] = "boolean",
+    [ICE_KIND_INT] = "int",
+    [ICE_KIND_LONG] = "long",
+    [ICE_KIND_FLOAT] = "float",
+    [ICE_KIND_DOUBLE] = "double",
+    [ICE_KIND_DECIMAL] = "decimal",
+    [ICE_KIND_DATE] = "date",
+    [ICE_KIND_TIME] = "time",
+    [ICE_KIND_TIMESTAMP] = "timestamp",
+    [ICE_KIND_TIMESTAMPTZ] = "timestamptz",
+    [ICE_KIND_STRING] = "string",
+    [ICE_KIND_UUID] = "uuid",
+    [ICE_KIND_FIXED] = "fixed",
+    [ICE_KIND_BINARY] = "binary",
+    [ICE_KIND_STRUCT] = "struct",
+    [ICE_KIND_LIST] = "list",
     [ICE_KIND_MAP] = "map",
 };
 
@@ -186,8 +194,9 @@ static ice_status parse_type(type_parser *p, ice_type *out, int depth) {
     }
   }
   p->at = start;
-  return fail_at(p, "a type (boolean, int, long, float, double, decimal(p,s), date, time, timestamp, timestamptz, "
-                    "string, uuid, fixed[n], binary, list<…>, map<…>, struct<…>)");
+  return fail_at(p,
+                 "a type (boolean, int, long, float, double, decimal(p,s), date, time, timestamp, timestamptz, "
+                 "string, uuid, fixed[n], binary, list<…>, map<…>, struct<…>)");
 }
 
 ice_status ice_type_parse(ice_schema *schema, ice_str text, ice_type *out, ice_error *err) {

@@ -4,15 +4,15 @@
 #include <string.h>
 
 static const ice_option options[] = {
-#define ICE_OPTION(id, k, t, f, e, u, c, lo, hi, h)                                                             \
-  [ICE_OPTION_ID_##id] = {.key = (k),                                                                           \
-                          .type = ICE_OPTION_##t,                                                               \
-                          .fallback = (f),                                                                      \
-                          .environment = (e),                                                                   \
-                          .environment_unit = (u),                                                              \
-                          .choices = (c),                                                                       \
-                          .min = (lo),                                                                          \
-                          .max = (hi),                                                                          \
+#define ICE_OPTION(id, k, t, f, e, u, c, lo, hi, h) \
+  [ICE_OPTION_ID_##id] = {.key = (k),               \
+                          .type = ICE_OPTION_##t,   \
+                          .fallback = (f),          \
+                          .environment = (e),       \
+                          .environment_unit = (u),  \
+                          .choices = (c),           \
+                          .min = (lo),              \
+                          .max = (hi),              \
                           .help = (h)},
 #include "config/option_table.h"
 #undef ICE_OPTION

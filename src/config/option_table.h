@@ -4,8 +4,7 @@ ICE_OPTION(NAME, "name", TEXT, NULL, NULL, NULL, NULL, 0, 0,
            "The sink: the name that owns the position in the lead table. Never change it on a running pipeline.")
 ICE_OPTION(SOURCE_KAFKA_BROKERS, "source.kafka.brokers", TEXT, NULL, "KAFKA_BROKERS", NULL, NULL, 0, 0,
            "Bootstrap servers, host:port, separated by commas.")
-ICE_OPTION(SOURCE_KAFKA_TOPICS, "source.kafka.topics", LIST, NULL, "KAFKA_TOPIC", NULL, NULL, 0, 0,
-           "Topics to read.")
+ICE_OPTION(SOURCE_KAFKA_TOPICS, "source.kafka.topics", LIST, NULL, "KAFKA_TOPIC", NULL, NULL, 0, 0, "Topics to read.")
 ICE_OPTION(SOURCE_KAFKA_GROUP, "source.kafka.group", TEXT, NULL, "KAFKA_GROUP_ID", NULL, NULL, 0, 0,
            "Consumer group. Its offsets are written for lag tools only; the table holds the position.")
 ICE_OPTION(SOURCE_KAFKA_START, "source.kafka.start", CHOICE, "earliest", "KAFKA_AUTO_OFFSET_RESET", NULL,
@@ -28,15 +27,15 @@ ICE_OPTION(SOURCE_SEGMENT_DIRECTORY, "source.segment.directory", PATH, NULL, NUL
            "Read a topic from a broker's log directory instead of a broker.")
 ICE_OPTION(SOURCE_SEGMENT_TOPIC, "source.segment.topic", TEXT, NULL, NULL, NULL, NULL, 0, 0,
            "Topic in that directory.")
-ICE_OPTION(DECODE_FORMAT, "source.decode.format", CHOICE, "avro", NULL, NULL, "avro", 0, 0,
-           "Encoding of the values.")
-ICE_OPTION(DECODE_REGISTRY, "source.decode.registry", TEXT, NULL, "SCHEMA_REGISTRY_URL", NULL, NULL, 0, 0,
-           "Schema registry: an http(s) URL, or file: and a directory of <id>.avsc files. Values are in the registry's wire "
-           "format.")
-ICE_OPTION(DECODE_REGISTRY_USERNAME, "source.decode.registry_username", TEXT, NULL, "SCHEMA_REGISTRY_USERNAME", NULL, NULL,
-           0, 0, "User name for the registry (basic authentication).")
-ICE_OPTION(DECODE_REGISTRY_PASSWORD, "source.decode.registry_password", SECRET, NULL, "SCHEMA_REGISTRY_PASSWORD", NULL,
-           NULL, 0, 0, "Password for the registry.")
+ICE_OPTION(DECODE_FORMAT, "source.decode.format", CHOICE, "avro", NULL, NULL, "avro", 0, 0, "Encoding of the values.")
+ICE_OPTION(
+    DECODE_REGISTRY, "source.decode.registry", TEXT, NULL, "SCHEMA_REGISTRY_URL", NULL, NULL, 0, 0,
+    "Schema registry: an http(s) URL, or file: and a directory of <id>.avsc files. Values are in the registry's wire "
+    "format.")
+ICE_OPTION(DECODE_REGISTRY_USERNAME, "source.decode.registry_username", TEXT, NULL, "SCHEMA_REGISTRY_USERNAME", NULL,
+           NULL, 0, 0, "User name for the registry (basic authentication).")
+ICE_OPTION(DECODE_REGISTRY_PASSWORD, "source.decode.registry_password", SECRET, NULL, "SCHEMA_REGISTRY_PASSWORD",
+           NULL, NULL, 0, 0, "Password for the registry.")
 ICE_OPTION(DECODE_REGISTRY_CA_FILE, "source.decode.registry_ca_file", PATH, NULL, NULL, NULL, NULL, 0, 0,
            "Certificates to trust for the registry, in place of the system's.")
 ICE_OPTION(DECODE_SCHEMA, "source.decode.schema", PATH, NULL, NULL, NULL, NULL, 0, 0,
@@ -65,8 +64,8 @@ ICE_OPTION(CATALOG_ALLOWED_LOCATIONS, "catalog.allowed_locations", LIST, NULL, N
            "Further places in which tables of the catalog may lie.")
 ICE_OPTION(WRITE_BATCH_SIZE, "write.batch_size", INTEGER, "1000", "BATCH_SIZE", NULL, NULL, 1, 10000000,
            "Rows that are handed from decoding to writing together. A batch closes no file.")
-ICE_OPTION(WRITE_BATCH_TIMEOUT, "write.batch_timeout", DURATION, "10s", "BATCH_TIMEOUT_SECONDS", "s", NULL, 1, 86400000,
-           "A batch that is not full is handed over after this time.")
+ICE_OPTION(WRITE_BATCH_TIMEOUT, "write.batch_timeout", DURATION, "10s", "BATCH_TIMEOUT_SECONDS", "s", NULL, 1,
+           86400000, "A batch that is not full is handed over after this time.")
 ICE_OPTION(WRITE_TARGET_FILE_SIZE, "write.target_file_size", SIZE, "256MB", "TARGET_FILE_SIZE_MB", "MB", NULL, 1,
            INT64_MAX, "Data files close at this size, or when an epoch closes.")
 ICE_OPTION(WRITE_ROW_GROUP_SIZE, "write.row_group_size", SIZE, "128MB", NULL, NULL, NULL, 1024, INT64_MAX,

@@ -6,7 +6,7 @@
 
 enum { SETTINGS_BYTES_MAX = 64 << 20, SECRET_BYTES_MAX = 1 << 16, KEY_TEXT_MAX = 256 };
 
-// Values -------------------------------------------------------------------------------------------------------------
+// Values ------------------------------------------------------------------------------------------------------------
 
 typedef struct unit {
   const char *name;
@@ -45,8 +45,8 @@ bool ice_duration_parse(ice_str text, const char *bare_unit, int64_t *out_ms) {
 }
 
 bool ice_size_parse(ice_str text, const char *bare_unit, int64_t *out_bytes) {
-  static const unit units[] = {{"B", 1}, {"KB", 1 << 10}, {"MB", 1 << 20}, {"GB", 1 << 30}, {"KiB", 1 << 10},
-                               {"MiB", 1 << 20}, {"GiB", 1 << 30}};
+  static const unit units[] = {{"B", 1},         {"KB", 1 << 10},  {"MB", 1 << 20}, {"GB", 1 << 30},
+                               {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
   return parse_with_unit(text, bare_unit, units, ICE_COUNT_OF(units), out_bytes);
 }
 
@@ -85,23 +85,6 @@ static ice_status fail_value(const source *from, const ice_option *option, const
                        ICE_STR_ARG(from->origin), option->key, expected, ICE_STR_ARG(text));
 }
 
-static ice_status read_secret(const source *from, ice_str path, ice_str *out) {
-  ice_error *err = from->err;
-  ice_bytes text;
-  ice_bytes_init(&text, SECRET_BYTES_MAX);
-  ice_str name;
-  ice_status status = ICE_OK;
-  ICE_TRY(ice_arena_copy_str(&from->settings->arena, path, &name, err));
-  ICE_TRY(ice_port_read_file(from->port, name.data, &text, err));
-  while (text.size > 0 && (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == '\r')) {
-    text.size--;
-  }
-  ICE_TRY(ice_arena_copy_str(&from->settings->arena, ice_bytes_str(&text), out, err));
-done:
-  ice_bytes_deinit(&text);
-  return status;
-}
-
 static ice_status resolve_path(const source *from, ice_str path, ice_str *out) {
   if (path.size == 0 || path.data[0] == '/' || from->directory.size == 0 || memchr(path.data, ':', path.size)) {
     return ice_arena_copy_str(&from->settings->arena, path, out, from->err);
@@ -111,6 +94,23 @@ static ice_status resolve_path(const source *from, ice_str path, ice_str *out) {
   ice_error *err = from->err;
   ice_status status = ICE_OK;
   ICE_TRY(ice_bytes_append_format(&text, err, "%.*s/%.*s", ICE_STR_ARG(from->directory), ICE_STR_ARG(path)));
+  ICE_TRY(ice_arena_copy_str(&from->settings->arena, ice_bytes_str(&text), out, err));
+done:
+  ice_bytes_deinit(&text);
+  return status;
+}
+
+static ice_status read_secret(const source *from, ice_str path, ice_str *out) {
+  ice_error *err = from->err;
+  ice_bytes text;
+  ice_bytes_init(&text, SECRET_BYTES_MAX);
+  ice_str name;
+  ice_status status = ICE_OK;
+  ICE_TRY(resolve_path(from, path, &name));
+  ICE_TRY(ice_port_read_file(from->port, name.data, &text, err));
+  while (text.size > 0 && (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == '\r')) {
+    text.size--;
+  }
   ICE_TRY(ice_arena_copy_str(&from->settings->arena, ice_bytes_str(&text), out, err));
 done:
   ice_bytes_deinit(&text);
@@ -246,7 +246,7 @@ static ice_status set_text(const source *from, ice_option_id id, ice_str text) {
   return status;
 }
 
-// Sources ------------------------------------------------------------------------------------------------------------
+// Sources -----------------------------------------------------------------------------------------------------------
 
 static ice_status set_defaults(source *from) {
   from->origin = ICE_STR("default");
@@ -277,7 +277,10 @@ static ice_status set_yaml_list(source *from, ice_option_id id, const ice_yaml *
     if (item->kind != ICE_YAML_SCALAR) {
       return fail_value(from, ice_option_get(id), "a list of texts", ICE_STR("a nested value"));
     }
-    value.items[value.item_count++] = item->text;
+    ice_status status = interpolate(from, item->text, &value.items[value.item_count++]);
+    if (status != ICE_OK) {
+      return status;
+    }
   }
   from->settings->values[id] = value;
   return ICE_OK;
@@ -330,8 +333,8 @@ static ice_status set_yaml(source *from, const ice_yaml *map, ice_str prefix, in
   }
   for (const ice_yaml *entry = map->first; entry; entry = entry->next) {
     char key[KEY_TEXT_MAX];
-    int size = snprintf(key, sizeof key, "%.*s%s%.*s", ICE_STR_ARG(prefix), prefix.size ? "." : "",
-                        ICE_STR_ARG(entry->key));
+    int size =
+        snprintf(key, sizeof key, "%.*s%s%.*s", ICE_STR_ARG(prefix), prefix.size ? "." : "", ICE_STR_ARG(entry->key));
     size_t used = size < 0 ? 0 : (size_t)size >= sizeof key ? sizeof key - 1 : (size_t)size;
     ice_status status = set_yaml_entry(from, entry, ice_str_make(key, used), depth);
     if (status != ICE_OK) {
@@ -351,7 +354,8 @@ static ice_status load_yaml(source *from, const char *file) {
   ice_status status = ICE_OK;
   ICE_TRY(ice_arena_copy_str(&settings->arena, ice_str_of(file), &settings->file, err));
   const char *slash = strrchr(settings->file.data, '/');
-  settings->directory = slash ? ice_str_make(settings->file.data, (size_t)(slash - settings->file.data)) : (ice_str){0};
+  settings->directory =
+      slash ? ice_str_make(settings->file.data, (size_t)(slash - settings->file.data)) : (ice_str){0};
   from->directory = settings->directory;
   ICE_TRY(ice_port_read_file(from->port, file, &text, err));
   ICE_TRY(ice_arena_copy_str(&settings->arena, ice_bytes_str(&text), &kept, err));
@@ -362,7 +366,7 @@ done:
   return status;
 }
 
-// The option that an environment variable names; `*rank` is its place among the option's names, lower counts more.
+// The option that an environment variable names.
 static ice_option_id find_variable(ice_str name) {
   for (size_t i = 0; i < ICE_OPTION_ID_COUNT; i++) {
     const char *names = ice_option_get((ice_option_id)i)->environment;

@@ -7,13 +7,13 @@
 #include "port/port.h"
 
 typedef struct ice_setting {
-  bool set;          ///< false: no source gave it and it has no default
-  ice_str text;      ///< TEXT, SECRET, PATH, CHOICE; the spelling of numbers
-  ice_str *items;    ///< LIST
+  bool set;        ///< false: no source gave it and it has no default
+  ice_str text;    ///< TEXT, SECRET, PATH, CHOICE; the spelling of numbers
+  ice_str *items;  ///< LIST
   uint32_t item_count;
-  int64_t number;    ///< INTEGER, DURATION in ms, SIZE in bytes, BOOLEAN as 0 or 1
+  int64_t number;  ///< INTEGER, DURATION in ms, SIZE in bytes, BOOLEAN as 0 or 1
   const ice_yaml *tree;
-  ice_str origin;    ///< "default", "pipeline.yaml:12", ".env.local:3", "BATCH_SIZE", "--batch"
+  ice_str origin;  ///< "default", "pipeline.yaml:12", ".env.local:3", "BATCH_SIZE", "--batch"
 } ice_setting;
 
 /// Ownership: everything is in `arena`. Threads: read by any, once loaded.
@@ -26,8 +26,8 @@ typedef struct ice_settings {
 } ice_settings;
 
 typedef struct ice_settings_sources {
-  const char *file;    ///< NULL: no YAML
-  const char *dotenv;  ///< NULL: no .env.local; one that is missing is fine
+  const char *file;          ///< NULL: no YAML
+  const char *dotenv;        ///< NULL: no .env.local; one that is missing is fine
   char *const *environment;  ///< NULL: none ("NAME=value" texts, ended by NULL)
   const ice_str *flags;      ///< "key=value"
   size_t flag_count;

@@ -28,7 +28,8 @@ struct ice_yaml {
 /// Parse `text`; `name` is the file's name in messages. Empty text gives an empty map.
 ///
 /// Ownership: the tree is from `arena`. Errors: INVALID_ARGUMENT ("name:line:column: …"), LIMIT, NO_MEMORY.
-ICE_MUST_CHECK ice_status ice_yaml_parse(ice_str text, ice_str name, ice_arena *arena, ice_yaml **out, ice_error *err);
+ICE_MUST_CHECK ice_status ice_yaml_parse(ice_str text, ice_str name, ice_arena *arena, ice_yaml **out,
+                                         ice_error *err);
 
 /// The entry of a map, or NULL (also for a NULL node).
 const ice_yaml *ice_yaml_get(const ice_yaml *map, const char *key);

@@ -2,7 +2,9 @@
 
 #include "http/http_url.h"
 #include <curl/curl.h>
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,6 +33,39 @@ typedef struct exchange {
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 static CURLcode curl_ready;
 static void init_curl(void) { curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT); }
+
+// OpenSSL writes to a connection that the peer has closed without MSG_NOSIGNAL, and CURLOPT_NOSIGNAL leaves that to
+// us. The signal is held back in this thread alone and taken away if it came, so that the host sees nothing of it.
+typedef struct held_signal {
+  sigset_t before;
+  bool pending;  ///< one was there already: it is the host's
+} held_signal;
+
+static sigset_t pipe_signal(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGPIPE);
+  return set;
+}
+
+static held_signal hold_signal(void) {
+  held_signal held;
+  sigset_t waiting;
+  sigset_t set = pipe_signal();
+  held.pending = sigpending(&waiting) == 0 && sigismember(&waiting, SIGPIPE) == 1;
+  pthread_sigmask(SIG_BLOCK, &set, &held.before);
+  return held;
+}
+
+static void release_signal(const held_signal *held) {
+  const struct timespec at_once = {0};
+  sigset_t set = pipe_signal();
+  if (!held->pending) {
+    while (sigtimedwait(&set, NULL, &at_once) < 0 && errno == EINTR) {
+    }
+  }
+  pthread_sigmask(SIG_SETMASK, &held->before, NULL);
+}
 
 void ice_http_response_init(ice_http_response *response, size_t body_max) {
   *response = (ice_http_response){0};
@@ -87,13 +122,15 @@ done:
 
 void ice_http_client_destroy(ice_http_client *client) {
   if (client) {
+    held_signal held = hold_signal();
     curl_easy_cleanup(client->easy);
+    release_signal(&held);
     free(client->ca_file);
     free(client);
   }
 }
 
-// Callbacks of libcurl ------------------------------------------------------------------------------------------------
+// Callbacks of libcurl ----------------------------------------------------------------------------------------------
 
 // Anything but the full size ends the transfer with CURLE_WRITE_ERROR.
 static size_t take_body(char *data, size_t one, size_t size, void *context) {
@@ -174,7 +211,7 @@ static int watch(void *context, curl_off_t down_total, curl_off_t down, curl_off
   return self->client->stop && *self->client->stop;
 }
 
-// Requests -------------------------------------------------------------------------------------------------------------
+// Requests ----------------------------------------------------------------------------------------------------------
 
 static bool has_control(ice_str text) {
   for (size_t i = 0; i < text.size; i++) {
@@ -261,14 +298,15 @@ static CURLcode set_method(CURL *easy, exchange *self, ice_http_method method) {
   return CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
-static CURLcode set_transfer(CURL *easy, exchange *self, const ice_http_request *request, struct curl_slist *headers) {
+static CURLcode set_transfer(CURL *easy, exchange *self, const ice_http_request *request,
+                             struct curl_slist *headers) {
   const ice_http_client *client = self->client;
   CURLcode code = CURLE_OK;
-#define SET(option, value)                             \
-  do {                                                 \
-    if (code == CURLE_OK) {                            \
+#define SET(option, value)                              \
+  do {                                                  \
+    if (code == CURLE_OK) {                             \
       code = curl_easy_setopt(easy, (option), (value)); \
-    }                                                  \
+    }                                                   \
   } while (0)
   SET(CURLOPT_URL, request->url);
   SET(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -350,8 +388,10 @@ static ice_status perform(exchange *self, const ice_http_request *request, struc
   }
   CURLcode code = set_transfer(easy, self, request, headers);
   if (code == CURLE_OK) {
+    held_signal held = hold_signal();
     self->response->maybe_sent = true;
     code = curl_easy_perform(easy);
+    release_signal(&held);
   }
   long answer = 0;
   if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer) == CURLE_OK) {
@@ -405,9 +445,7 @@ ice_status ice_http_response_check(const ice_http_response *response, const char
   }
   quoted[size] = '\0';
   bool retryable = code == 408 || code == 425 || code == 429 || code >= 500;
-  ice_status status = code == 401 || code == 403   ? ICE_AUTH
-                      : code == 404 || code == 410 ? ICE_NOT_FOUND
-                                                   : ICE_IO;
+  ice_status status = code == 401 || code == 403 ? ICE_AUTH : code == 404 || code == 410 ? ICE_NOT_FOUND : ICE_IO;
   ice_error_set(err, status, "%s: HTTP status %d%s%s", what, code, size > 0 ? ": " : "", quoted);
   if (err) {
     err->flags = retryable ? ICE_ERROR_RETRYABLE : 0;

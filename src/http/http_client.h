@@ -57,12 +57,14 @@ typedef struct ice_http_response {
 void ice_http_response_init(ice_http_response *response, size_t body_max);
 void ice_http_response_deinit(ice_http_response *response);
 
-/// Value of the first header of that name (in small letters); no data where there is none. Borrowed from the response.
+/// Value of the first header of that name (in small letters); no data where there is none. Borrowed from the
+/// response.
 ice_str ice_http_response_header(const ice_http_response *response, const char *name);
 
 typedef struct ice_http_client ice_http_client;
 
-/// Ownership: `*out` is the caller's to destroy; the options' texts are copied, `stop` is borrowed. Errors: NO_MEMORY.
+/// Ownership: `*out` is the caller's to destroy; the options' texts are copied, `stop` is borrowed. Errors:
+/// NO_MEMORY.
 ICE_MUST_CHECK ice_status ice_http_client_create(const ice_http_options *options, ice_http_client **out,
                                                  ice_error *err);
 /// Accepts NULL.
@@ -78,9 +80,9 @@ void ice_http_client_destroy(ice_http_client *client);
 ICE_MUST_CHECK ice_status ice_http_client_send(ice_http_client *client, const ice_http_request *request,
                                                ice_http_response *response, ice_error *err);
 
-/// What an answer's status means where nothing more special is known: OK for 2xx; AUTH for 401 and 403; NOT_FOUND for 404 and
-/// 410; IO with RETRYABLE for 408, 425, 429 and 5xx; IO for the rest. The message begins with `what` and quotes the beginning
-/// of the body; origin_code is the status.
+/// What an answer's status means where nothing more special is known: OK for 2xx; AUTH for 401 and 403; NOT_FOUND for
+/// 404 and 410; IO with RETRYABLE for 408, 425, 429 and 5xx; IO for the rest. The message begins with `what` and
+/// quotes the beginning of the body; origin_code is the status.
 ICE_MUST_CHECK ice_status ice_http_response_check(const ice_http_response *response, const char *what,
                                                   ice_error *err);
 

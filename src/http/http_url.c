@@ -3,7 +3,7 @@
 static bool is_http(ice_str text, size_t *scheme_size) {
   *scheme_size = ice_str_starts_with(text, ICE_STR("https://"))  ? 8
                  : ice_str_starts_with(text, ICE_STR("http://")) ? 7
-                                                                  : 0;
+                                                                 : 0;
   return *scheme_size > 0;
 }
 
@@ -27,7 +27,10 @@ static size_t user_information_size(ice_str authority) {
 }
 
 static int hex_digit(char c) {
-  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
 }
 
 static ice_status percent_decode(ice_str text, ice_arena *arena, ice_str *out, ice_error *err) {

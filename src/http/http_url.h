@@ -14,8 +14,9 @@ typedef struct ice_http_url {
 
 /// Take an http or https URL apart.
 ///
-/// Ownership: the texts are from `arena`, each with a terminating zero byte. Errors: INVALID_ARGUMENT (another scheme, no
-/// host, a query or fragment, bytes that no URL may hold), LIMIT, NO_MEMORY. Messages never hold the user information.
+/// Ownership: the texts are from `arena`, each with a terminating zero byte. Errors: INVALID_ARGUMENT (another
+/// scheme, no host, a query or fragment, bytes that no URL may hold), LIMIT, NO_MEMORY. Messages never hold the user
+/// information.
 ICE_MUST_CHECK ice_status ice_http_url_read(ice_str text, ice_arena *arena, ice_http_url *out, ice_error *err);
 
 /// The part of a URL that may be shown: user information and query left out. A view of `text` where that is possible,

@@ -1,8 +1,8 @@
 #include "iceberg/iceberg_append.h"
 
+#include "base/checked.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include "base/checked.h"
 
 enum { APPEND_ARENA_MAX = 256 << 20, MANIFEST_LIST_SIZE_MAX = 1 << 30, COMPUTED_KEYS_MAX = 12 };
 

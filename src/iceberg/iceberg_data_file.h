@@ -2,9 +2,9 @@
 #ifndef ICE_ICEBERG_ICEBERG_DATA_FILE_H
 #define ICE_ICEBERG_ICEBERG_DATA_FILE_H
 
+#include "base/str.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include "base/str.h"
 
 typedef enum ice_file_content {
   ICE_CONTENT_DATA = 0,

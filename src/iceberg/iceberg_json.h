@@ -5,9 +5,9 @@
 #ifndef ICE_ICEBERG_ICEBERG_JSON_H
 #define ICE_ICEBERG_ICEBERG_JSON_H
 
-#include <jansson.h>
 #include "base/arena.h"
 #include "base/bytes.h"
+#include <jansson.h>
 
 enum { ICE_JSON_SIZE_MAX = 1 << 30 };
 

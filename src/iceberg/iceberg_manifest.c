@@ -1,14 +1,14 @@
 // Writing manifests.
 #include "iceberg/iceberg_manifest.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include "avro/avro_container.h"
 #include "avro/avro_encode.h"
 #include "base/map.h"
 #include "base/utf8.h"
 #include "iceberg/iceberg_metrics.h"
 #include "iceberg/iceberg_schema.h"
+#include <stdio.h>
+#include <stdlib.h>
 
 enum { MANIFEST_HEADER_MAX = 64 << 20, PARTITIONS_COUNTED_MAX = 1 << 24, SUMMARY_VALUE_MAX = 1 << 24 };
 

@@ -1,8 +1,8 @@
 #include "iceberg/iceberg_manifest_list.h"
 
-#include <stdio.h>
 #include "avro/avro_encode.h"
 #include "iceberg/iceberg_avro_priv.h"
+#include <stdio.h>
 
 enum { MANIFESTS_MAX = 1 << 20, SUMMARIES_MAX = 1000 };
 

@@ -2,10 +2,10 @@
 #ifndef ICE_ICEBERG_ICEBERG_MANIFEST_LIST_H
 #define ICE_ICEBERG_ICEBERG_MANIFEST_LIST_H
 
-#include <stdbool.h>
-#include <stdint.h>
 #include "base/arena.h"
 #include "base/bytes.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 typedef enum ice_manifest_content { ICE_MANIFEST_DATA = 0, ICE_MANIFEST_DELETES = 1 } ice_manifest_content;
 

@@ -1,7 +1,7 @@
 // Reading manifests of any writer: fields are found by id.
-#include <stdlib.h>
 #include "iceberg/iceberg_avro_priv.h"
 #include "iceberg/iceberg_manifest.h"
+#include <stdlib.h>
 
 enum { METRICS_MAX = 1 << 20 };
 

@@ -1,10 +1,10 @@
 #include "iceberg/iceberg_partition_key.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include "base/checked.h"
 #include "codec/iso8601.h"
 #include "codec/uuid.h"
+#include <stdio.h>
+#include <stdlib.h>
 
 enum { PATH_STEPS_MAX = ICE_SCHEMA_DEPTH_MAX, VALUE_TEXT_MAX = 1 << 24 };
 
@@ -217,7 +217,7 @@ ice_status ice_partition_key_split(const ice_type *partition_type, ice_str key, 
   return ICE_OK;
 }
 
-// Paths for people ------------------------------------------------------------------------------------------------
+// Paths for people --------------------------------------------------------------------------------------------------
 
 static ice_status append_base64(ice_str data, ice_bytes *out, ice_error *err) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

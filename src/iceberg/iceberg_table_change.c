@@ -1,7 +1,7 @@
 // Requirements and updates as JSON of the REST catalog specification.
-#include <stdlib.h>
 #include "iceberg/iceberg_schema.h"
 #include "iceberg/iceberg_table_update.h"
+#include <stdlib.h>
 
 enum { CHANGE_LIST_MAX = 1 << 20, CHANGE_ARENA_MAX = 1 << 28 };
 

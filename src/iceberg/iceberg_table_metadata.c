@@ -1,8 +1,8 @@
 #include "iceberg/iceberg_table_metadata.h"
 
-#include <stdlib.h>
 #include "codec/compress.h"
 #include "iceberg/iceberg_schema.h"
+#include <stdlib.h>
 
 enum { TABLE_ARENA_MAX = 1 << 30, LIST_MAX = 1 << 24, FORMAT_VERSION_MAX = 3, FORMAT_VERSION_WRITTEN = 2 };
 

@@ -1,8 +1,8 @@
 // Requirements, and updates applied to the JSON document of a table.
 #include "iceberg/iceberg_table_update.h"
 
-#include <stdlib.h>
 #include "iceberg/iceberg_schema.h"
+#include <stdlib.h>
 
 enum { METADATA_LOG_DEFAULT = 100, CLOCK_TOLERANCE_MS = 60000, EMPTY_SNAPSHOT_ID = -1 };
 

@@ -6,7 +6,7 @@
 
 enum { PROPERTY_MAX = 64 << 20, NUMBER_TEXT = 24 };
 
-// Loading ------------------------------------------------------------------------------------------------------------
+// Loading -----------------------------------------------------------------------------------------------------------
 
 static ice_status read_property(const ice_committer *committer, const ice_table *table, ice_str prefix, ice_str *out,
                                 ice_bytes *key, ice_error *err) {
@@ -26,11 +26,12 @@ static ice_status check_rollback(const ice_committer *committer, ice_table_ident
   if (!rolled_back || committer->on_rollback == ICE_ROLLBACK_CONTINUE) {
     return ICE_OK;
   }
-  ice_error_set(err, ICE_INVALID_STATE,
-                "table %.*s.%.*s was rolled back: sink %.*s committed epoch %lld in snapshot %lld, which is no ancestor "
-                "of the current snapshot %lld; set on_rollback: rewind or continue",
-                ICE_IDENT_ARG(ident), ICE_STR_ARG(committer->sink), (long long)lead->position.epoch,
-                (long long)lead->position.snapshot_id, (long long)(head ? head->snapshot_id : -1));
+  ice_error_set(
+      err, ICE_INVALID_STATE,
+      "table %.*s.%.*s was rolled back: sink %.*s committed epoch %lld in snapshot %lld, which is no ancestor "
+      "of the current snapshot %lld; set on_rollback: rewind or continue",
+      ICE_IDENT_ARG(ident), ICE_STR_ARG(committer->sink), (long long)lead->position.epoch,
+      (long long)lead->position.snapshot_id, (long long)(head ? head->snapshot_id : -1));
   if (err) {
     err->flags |= ICE_ERROR_POLICY;
   }
@@ -77,7 +78,7 @@ void ice_lead_deinit(ice_lead *lead) {
   *lead = (ice_lead){0};
 }
 
-// Comparing ----------------------------------------------------------------------------------------------------------
+// Comparing ---------------------------------------------------------------------------------------------------------
 
 typedef enum standing { AT_STARTS, AT_ENDS, ELSEWHERE } standing;
 
@@ -97,7 +98,7 @@ static standing compare(const ice_lead *lead, const ice_epoch *epoch) {
   return ends ? AT_ENDS : starts ? AT_STARTS : ELSEWHERE;
 }
 
-// Building -----------------------------------------------------------------------------------------------------------
+// Building ----------------------------------------------------------------------------------------------------------
 
 /// One attempt's own memory: builds of all tables, and the texts that they borrow.
 typedef struct attempt {
@@ -162,8 +163,8 @@ done:
   return status;
 }
 
-static ice_status lead_summary(const ice_committer *committer, const ice_epoch *epoch, int64_t number, ice_arena *arena,
-                               ice_property *out, uint32_t *count, ice_error *err) {
+static ice_status lead_summary(const ice_committer *committer, const ice_epoch *epoch, int64_t number,
+                               ice_arena *arena, ice_property *out, uint32_t *count, ice_error *err) {
   const struct {
     ice_str key;
     int64_t value;
@@ -295,11 +296,12 @@ static ice_status check_not_ahead(const ice_committer *committer, const ice_lead
     ice_error_set(err, ICE_CONFLICT, "the lead has moved since it was loaded");
     return ICE_OK;
   }
-  ice_error_set(err, ICE_INVALID_STATE,
-                "table %.*s.%.*s has taken epoch %lld of sink %.*s, its lead %.*s.%.*s is at epoch %lld: the lead was "
-                "rolled back, or a commit was torn",
-                ICE_IDENT_ARG(ident), (long long)follower->taken.epoch, ICE_STR_ARG(committer->sink),
-                ICE_IDENT_ARG(lead_ident), (long long)lead->position.epoch);
+  ice_error_set(
+      err, ICE_INVALID_STATE,
+      "table %.*s.%.*s has taken epoch %lld of sink %.*s, its lead %.*s.%.*s is at epoch %lld: the lead was "
+      "rolled back, or a commit was torn",
+      ICE_IDENT_ARG(ident), (long long)follower->taken.epoch, ICE_STR_ARG(committer->sink), ICE_IDENT_ARG(lead_ident),
+      (long long)lead->position.epoch);
   if (err) {
     err->flags |= ICE_ERROR_POLICY;
   }
@@ -310,8 +312,8 @@ static ice_status load_followers(const ice_committer *committer, const ice_lead 
                                  attempt *a, bool *moved, ice_error *err) {
   *moved = false;
   for (uint32_t i = 1; i < epoch->table_count && !*moved; i++) {
-    ice_status status = ice_follower_load(committer, epoch->tables[i].ident, lead->table.metadata->uuid,
-                                          &a->followers[i], err);
+    ice_status status =
+        ice_follower_load(committer, epoch->tables[i].ident, lead->table.metadata->uuid, &a->followers[i], err);
     if (status == ICE_OK) {
       status = check_not_ahead(committer, lead, epoch->tables[0].ident, &a->followers[i], epoch->tables[i].ident,
                                moved, err);
@@ -350,16 +352,13 @@ done:
 static void assert_head(attempt *a, uint32_t index, ice_table_ident ident) {
   const ice_table *table = &a->followers[index].table;
   const ice_snapshot *head = ice_table_ref_snapshot(table->metadata, ICE_REF_MAIN);
-  a->heads[index][0] =
-      (ice_table_requirement){.kind = ICE_ASSERT_TABLE_UUID, .uuid = table->metadata->uuid};
+  a->heads[index][0] = (ice_table_requirement){.kind = ICE_ASSERT_TABLE_UUID, .uuid = table->metadata->uuid};
   a->heads[index][1] = (ice_table_requirement){.kind = ICE_ASSERT_REF_SNAPSHOT_ID,
                                                .ref = ICE_REF_MAIN,
                                                .has_snapshot_id = head != NULL,
                                                .snapshot_id = head ? head->snapshot_id : 0};
-  a->commits[a->count++] =
-      (ice_table_commit){.ident = ident,
-                         .change = {.requirements = a->heads[index], .requirement_count = 2},
-                         .base = table};
+  a->commits[a->count++] = (ice_table_commit){
+      .ident = ident, .change = {.requirements = a->heads[index], .requirement_count = 2}, .base = table};
 }
 
 static ice_status build_followers(const ice_committer *committer, const ice_lead *lead, const ice_epoch *epoch,
@@ -387,7 +386,7 @@ static ice_status build_followers(const ice_committer *committer, const ice_lead
   return ICE_OK;
 }
 
-// Deciding -----------------------------------------------------------------------------------------------------------
+// Deciding ----------------------------------------------------------------------------------------------------------
 
 static void discard_lists(const ice_committer *committer, attempt *a) {
   for (uint32_t i = 0; i < ICE_COMMIT_TABLES_MAX; i++) {
@@ -469,7 +468,8 @@ done:
   return status;
 }
 
-ice_status ice_commit_attempt(const ice_committer *committer, ice_epoch *epoch, ice_attempt *outcome, ice_error *err) {
+ice_status ice_commit_attempt(const ice_committer *committer, ice_epoch *epoch, ice_attempt *outcome,
+                              ice_error *err) {
   ice_lead lead;
   bool complete;
   *outcome = ICE_ATTEMPT_AGAIN;

@@ -29,11 +29,12 @@ ice_status ice_follower_load(const ice_committer *committer, ice_table_ident ide
     goto done;
   }
   if (!ice_str_equal_c(lead_uuid, out->taken.lead_uuid)) {
-    ice_error_set(err, ICE_INVALID_STATE,
-                  "table %.*s.%.*s took epoch %lld of sink %.*s from another lead table (uuid %s, the lead is %.*s now): "
-                  "the lead was changed or recreated; see on_lead_changed and on_recreated",
-                  ICE_IDENT_ARG(ident), (long long)out->taken.epoch, ICE_STR_ARG(committer->sink),
-                  out->taken.lead_uuid, ICE_STR_ARG(lead_uuid));
+    ice_error_set(
+        err, ICE_INVALID_STATE,
+        "table %.*s.%.*s took epoch %lld of sink %.*s from another lead table (uuid %s, the lead is %.*s now): "
+        "the lead was changed or recreated; see on_lead_changed and on_recreated",
+        ICE_IDENT_ARG(ident), (long long)out->taken.epoch, ICE_STR_ARG(committer->sink), out->taken.lead_uuid,
+        ICE_STR_ARG(lead_uuid));
     status = policy_error(err);
   }
 done:
@@ -92,8 +93,8 @@ static ice_status check_follower(const ice_committer *committer, const ice_pendi
   }
   ice_error_set(err, ICE_INVALID_STATE,
                 "table %.*s was recreated (uuid %.*s, epoch of sink %.*s is pending for %.*s); see on_recreated",
-                ICE_STR_ARG(pending->table), ICE_STR_ARG(follower->table.metadata->uuid), ICE_STR_ARG(committer->sink),
-                ICE_STR_ARG(pending->uuid));
+                ICE_STR_ARG(pending->table), ICE_STR_ARG(follower->table.metadata->uuid),
+                ICE_STR_ARG(committer->sink), ICE_STR_ARG(pending->uuid));
   return policy_error(err);
 }
 
@@ -148,7 +149,8 @@ done:
   return status;
 }
 
-ice_status ice_followers_finish(const ice_committer *committer, const ice_lead *lead, bool *complete, ice_error *err) {
+ice_status ice_followers_finish(const ice_committer *committer, const ice_lead *lead, bool *complete,
+                                ice_error *err) {
   *complete = true;
   for (uint32_t i = 0; lead->has_pending && i < lead->pending.follower_count; i++) {
     finish_step step = FINISH_AGAIN;

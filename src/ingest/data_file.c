@@ -80,8 +80,8 @@ static ice_status leaf_metrics(const ice_parquet_file_column *column, ice_arena 
 
 ice_status ice_open_file_finish(ice_open_file *file, const ice_schema *schema, const ice_metrics_config *metrics,
                                 ice_arena *arena, ice_data_file *out, ice_error *err) {
-  *out = (ice_data_file){.content = ICE_CONTENT_DATA, .format = ICE_STR("PARQUET"), .content_offset = -1,
-                         .content_size = -1};
+  *out = (ice_data_file){
+      .content = ICE_CONTENT_DATA, .format = ICE_STR("PARQUET"), .content_offset = -1, .content_size = -1};
   ice_parquet_file written = {0};
   ice_status status = ICE_OK;
   ICE_TRY(ice_parquet_writer_finish(file->writer, &written, err));

@@ -18,8 +18,8 @@ struct ice_ingest {
   ice_committer committer;
   ice_table *tables;
   ice_table_writer **writers;
-  ice_table_ident *order;    ///< the lead first
-  uint32_t *order_of;        ///< index in `order` of each table
+  ice_table_ident *order;  ///< the lead first
+  uint32_t *order_of;      ///< index in `order` of each table
   ice_parquet_scratch *scratch;
   ice_spill spill;
   tracked *partitions;
@@ -141,7 +141,7 @@ void ice_ingest_drop(ice_ingest *ingest) {
   ingest->open_counts = (ice_counts){0};
 }
 
-// Start --------------------------------------------------------------------------------------------------------------
+// Start -------------------------------------------------------------------------------------------------------------
 
 static ice_status reserve_partitions(ice_ingest *ingest, uint32_t count, ice_error *err) {
   if (count > ingest->partition_capacity) {
@@ -231,8 +231,7 @@ static ice_status seek_partitions(ice_ingest *ingest, const ice_position *positi
     if (status == ICE_OK) {
       status = ice_source_seek(source, i, offset, err);
     }
-    ingest->partitions[i] =
-        (tracked){.known = entry != NULL, .from = offset, .next = offset, .starting = offset};
+    ingest->partitions[i] = (tracked){.known = entry != NULL, .from = offset, .next = offset, .starting = offset};
   }
   return status;
 }
@@ -260,7 +259,7 @@ done:
   return status;
 }
 
-// Writing ------------------------------------------------------------------------------------------------------------
+// Writing -----------------------------------------------------------------------------------------------------------
 
 static ice_table_writer *largest_writer(const ice_ingest *ingest) {
   ice_table_writer *writer = ingest->writers[0];
@@ -374,9 +373,10 @@ static ice_status check_written(const ice_ingest *ingest, const ice_epoch *epoch
     rows += epoch->tables[i].has_manifest ? epoch->tables[i].manifest.file.added_rows : 0;
   }
   int64_t expected = ingest->open_counts.rows + ingest->open_counts.dead_letters;
-  return rows == expected ? ICE_OK
-                          : ice_error_set(err, ICE_INTERNAL, "the data files of an epoch hold %lld rows, %lld were counted",
-                                          (long long)rows, (long long)expected);
+  return rows == expected
+             ? ICE_OK
+             : ice_error_set(err, ICE_INTERNAL, "the data files of an epoch hold %lld rows, %lld were counted",
+                             (long long)rows, (long long)expected);
 }
 
 ice_status ice_ingest_close(ice_ingest *ingest, const ice_source *source, ice_error *err) {

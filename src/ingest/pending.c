@@ -72,8 +72,8 @@ static ice_status format_follower(const ice_pending_follower *follower, json_t *
   ICE_TRY(ice_json_put(object, "added-files-count", json_integer(file->added_files), err));
   ICE_TRY(ice_json_put(object, "added-rows-count", json_integer(file->added_rows), err));
   ICE_TRY(ice_json_put(object, "added-files-size", json_integer(follower->manifest.added_files_size), err));
-  ICE_TRY(ice_json_put(object, "changed-partition-count", json_integer((json_int_t)follower->manifest.partition_count),
-                       err));
+  ICE_TRY(ice_json_put(object, "changed-partition-count",
+                       json_integer((json_int_t)follower->manifest.partition_count), err));
   for (uint32_t i = 0; i < file->partition_count; i++) {
     ICE_TRY(format_summary(&file->partitions[i], summaries, err));
   }

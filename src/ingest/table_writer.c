@@ -130,7 +130,7 @@ void ice_table_writer_destroy(ice_table_writer *writer) {
   free(writer);
 }
 
-// Finding the partition of each row --------------------------------------------------------------------------------
+// Finding the partition of each row ---------------------------------------------------------------------------------
 
 static ice_status find_partition(ice_table_writer *writer, int64_t row, partition_file **out, ice_error *err) {
   ice_bytes_clear(&writer->key);
@@ -206,7 +206,7 @@ done:
   return status;
 }
 
-// Files --------------------------------------------------------------------------------------------------------------
+// Files -------------------------------------------------------------------------------------------------------------
 
 // <data path>/<partition path>/<number>-<uuid>.parquet
 static ice_status file_location(ice_table_writer *writer, const partition_file *partition, ice_bytes *out,
@@ -407,7 +407,7 @@ done:
   return status;
 }
 
-// Memory -------------------------------------------------------------------------------------------------------------
+// Memory ------------------------------------------------------------------------------------------------------------
 
 // The file with the most to give back, and how much that is at best.
 static partition_file *largest(const ice_table_writer *writer, size_t *memory) {

@@ -38,7 +38,7 @@ static void violate(audit *self, const char *format, ...) {
   self->report(self->context, text);
 }
 
-// Epochs -------------------------------------------------------------------------------------------------------------
+// Epochs ------------------------------------------------------------------------------------------------------------
 
 static int compare_epochs(const void *a, const void *b) {
   const audited *x = a;
@@ -182,9 +182,11 @@ static void check_totals(audit *self, bool from_start) {
             (long long)totals->records, (long long)totals->gaps);
   }
   if (from_start && memcmp(&sums, totals, sizeof sums) != 0) {
-    violate(self, "the counts of all epochs (%lld records, %lld rows, %lld dead letters) are not the totals (%lld, %lld, "
-            "%lld)", (long long)sums.records, (long long)sums.rows, (long long)sums.dead_letters,
-            (long long)totals->records, (long long)totals->rows, (long long)totals->dead_letters);
+    violate(self,
+            "the counts of all epochs (%lld records, %lld rows, %lld dead letters) are not the totals (%lld, %lld, "
+            "%lld)",
+            (long long)sums.records, (long long)sums.rows, (long long)sums.dead_letters, (long long)totals->records,
+            (long long)totals->rows, (long long)totals->dead_letters);
   }
 }
 
@@ -214,7 +216,7 @@ done:
   return status;
 }
 
-// Files --------------------------------------------------------------------------------------------------------------
+// Files -------------------------------------------------------------------------------------------------------------
 
 static ice_status check_file(audit *self, ice_map *seen, const ice_data_file *file) {
   int64_t size = 0;
@@ -298,7 +300,7 @@ done:
   return status;
 }
 
-// A table's own entry --------------------------------------------------------------------------------------------
+// A table's own entry -----------------------------------------------------------------------------------------------
 
 ice_status ice_verify_sinks(const ice_table_metadata *metadata,
                             ice_status (*visit)(void *context, ice_str sink, ice_error *err), void *context,

@@ -16,12 +16,12 @@ typedef void (*ice_verify_report)(void *context, const char *violation);
 
 typedef struct ice_verify_result {
   int64_t violations;
-  int64_t epochs;        ///< the position's epoch
-  int64_t proven_from;   ///< ranges were proven one by one from this epoch on; 0: none
-  ice_counts totals;     ///< as the position has them
+  int64_t epochs;       ///< the position's epoch
+  int64_t proven_from;  ///< ranges were proven one by one from this epoch on; 0: none
+  ice_counts totals;    ///< as the position has them
   int64_t partitions;
-  int64_t data_files;    ///< live files of the lead and of its pending manifests, checked to be there with their size
-  int64_t rows;          ///< in those files, as the manifests say
+  int64_t data_files;  ///< live files of the lead and of its pending manifests, checked to be there with their size
+  int64_t rows;        ///< in those files, as the manifests say
 } ice_verify_result;
 
 /// Verify one sink on its lead table.

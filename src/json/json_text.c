@@ -158,8 +158,7 @@ static ice_status append_text_value(ice_bytes *out, const ice_column *column, in
     case ICE_KIND_BOOLEAN:
       return ice_bytes_append_str(out, ice_column_boolean(column, index) ? ICE_STR("true") : ICE_STR("false"), err);
     case ICE_KIND_INT: return ice_bytes_append_format(out, err, "%d", ice_column_i32(column, index));
-    case ICE_KIND_LONG:
-      return ice_bytes_append_format(out, err, "%lld", (long long)ice_column_i64(column, index));
+    case ICE_KIND_LONG: return ice_bytes_append_format(out, err, "%lld", (long long)ice_column_i64(column, index));
     case ICE_KIND_FLOAT: return append_float(out, ice_column_f32(column, index), err);
     case ICE_KIND_DOUBLE: return ice_json_append_double(out, ice_column_f64(column, index), err);
     case ICE_KIND_STRUCT:

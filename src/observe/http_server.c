@@ -1,12 +1,20 @@
 #include "observe/http_server.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 32, IDLE_SECONDS = 10, CONNECTION_BYTES = 16 * 1024, HOST_MAX = 256, BACKLOG = 16 };
+enum {
+  CONNECTIONS_MAX = 32,
+  IDLE_SECONDS = 10,
+  CONNECTION_BYTES = 16 * 1024,
+  HOST_MAX = 256,
+  PORT_TEXT = 24,
+  BACKLOG = 16
+};
 
 struct ice_http_server {
   struct MHD_Daemon *daemon;
@@ -17,7 +25,8 @@ struct ice_http_server {
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned code, const char *type, const void *data,
                               size_t size) {
   // The library reads the bytes only, but takes them without const.
-  struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(size, (void *)(uintptr_t)data, NULL);
+  struct MHD_Response *response =
+      MHD_create_response_from_buffer_with_free_callback(size, (void *)(uintptr_t)data, NULL);
   enum MHD_Result result = MHD_NO;
   if (response && MHD_add_response_header(response, "Content-Type", type) == MHD_YES &&
       MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
@@ -80,7 +89,7 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
 }
 
 // Splits "host:port" at the last colon that is not inside brackets.
-static ice_status read_address(ice_str text, char host[HOST_MAX], char port[8], ice_error *err) {
+static ice_status read_address(ice_str text, char host[HOST_MAX], char port[PORT_TEXT], ice_error *err) {
   size_t colon = text.size;
   for (size_t i = text.size; i > 0 && colon == text.size; i--) {
     colon = text.data[i - 1] == ':' ? i - 1 : colon;
@@ -101,17 +110,17 @@ static ice_status read_address(ice_str text, char host[HOST_MAX], char port[8], 
     value = number.data[i] >= '0' && number.data[i] <= '9' ? value * 10 + (number.data[i] - '0') : 65536;
   }
   if (number.size == 0 || value > 65535 || name.size >= HOST_MAX) {
-    return ice_error_set(err, ICE_INVALID_ARGUMENT, "http must be off or host:port, such as 127.0.0.1:9464, not \"%.*s\"",
-                         ICE_STR_ARG(text));
+    return ice_error_set(err, ICE_INVALID_ARGUMENT,
+                         "http must be off or host:port, such as 127.0.0.1:9464, not \"%.*s\"", ICE_STR_ARG(text));
   }
   snprintf(host, HOST_MAX, "%.*s", name.size > 0 ? (int)name.size : 9, name.size > 0 ? name.data : "127.0.0.1");
-  snprintf(port, 8, "%ld", value);
+  snprintf(port, PORT_TEXT, "%ld", value);
   return ICE_OK;
 }
 
 static ice_status listen_at(ice_str address, int *out, uint16_t *bound, ice_error *err) {
   char host[HOST_MAX];
-  char port[8];
+  char port[PORT_TEXT];
   *out = -1;
   struct addrinfo *found = NULL;
   const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
@@ -130,7 +139,7 @@ static ice_status listen_at(ice_str address, int *out, uint16_t *bound, ice_erro
       bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0 ||
       getsockname(fd, (struct sockaddr *)&name, &size) != 0 ||
       getnameinfo((struct sockaddr *)&name, size, NULL, 0, text, sizeof text, NI_NUMERICSERV) != 0) {
-    status = ice_error_set(err, ICE_IO, "http: cannot listen at %s port %s: %m", host, port);
+    status = ice_error_set(err, ICE_IO, "http: cannot listen at %s port %s: %s", host, port, strerrordesc_np(errno));
     if (fd >= 0) {
       close(fd);
     }

@@ -15,7 +15,8 @@ typedef struct ice_http_status {
 
 typedef struct ice_http_server ice_http_server;
 
-/// Serve at `address`: "host:port", "[address]:port", ":port" or "port"; without a host it is 127.0.0.1. Port 0 chooses one.
+/// Serve at `address`: "host:port", "[address]:port", ":port" or "port"; without a host it is 127.0.0.1. Port 0
+/// chooses one.
 ///
 /// Ownership: `*out` is the caller's to destroy, before `status`, which is borrowed.
 /// Errors: INVALID_ARGUMENT (the address), IO (it is taken). Threads: makes one; it calls ice_metrics_write only.

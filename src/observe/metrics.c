@@ -180,7 +180,7 @@ void ice_metrics_observe(ice_metrics *metrics, const char *name, double value) {
   pthread_mutex_unlock(&metrics->lock);
 }
 
-// Text -------------------------------------------------------------------------------------------------------------------
+// Text --------------------------------------------------------------------------------------------------------------
 
 static ice_status write_value(ice_bytes *out, double value, ice_error *err) {
   if (isinf(value)) {
@@ -276,8 +276,10 @@ ice_status ice_metrics_write(ice_metrics *metrics, ice_bytes *out, ice_error *er
   for (size_t i = 0; i < metrics->family_count; i++) {
     ICE_TRY(write_family(out, metrics->families[i], err));
   }
-  ICE_TRY(ice_bytes_append_format(out, err, "# TYPE icesink_metrics_dropped_total counter\n"
-                                  "icesink_metrics_dropped_total %lld\n", (long long)metrics->dropped));
+  ICE_TRY(ice_bytes_append_format(out, err,
+                                  "# TYPE icesink_metrics_dropped_total counter\n"
+                                  "icesink_metrics_dropped_total %lld\n",
+                                  (long long)metrics->dropped));
 done:
   pthread_mutex_unlock(&metrics->lock);
   return status;

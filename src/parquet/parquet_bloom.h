@@ -14,8 +14,8 @@ enum { ICE_PARQUET_BLOOM_SIZE_MIN = 32, ICE_PARQUET_BLOOM_SIZE_MAX = 1 << 20 };
 ///
 /// Ownership: the caller's storage; `deinit` frees it.
 typedef struct ice_parquet_bloom {
-  bool direct;     ///< `data` is a bitset of ICE_PARQUET_BLOOM_SIZE_MAX bytes, else a list of hashes
-  size_t sorted;   ///< bytes of `data` that are sorted and unique already
+  bool direct;    ///< `data` is a bitset of ICE_PARQUET_BLOOM_SIZE_MAX bytes, else a list of hashes
+  size_t sorted;  ///< bytes of `data` that are sorted and unique already
   ice_bytes data;
 } ice_parquet_bloom;
 

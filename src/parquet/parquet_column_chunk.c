@@ -125,7 +125,7 @@ uint64_t ice_parquet_chunk_size(const ice_parquet_chunk *chunk) {
   return chunk->encoded_size + dictionary + values;
 }
 
-// Levels --------------------------------------------------------------------------------------------------------
+// Levels ------------------------------------------------------------------------------------------------------------
 
 static ice_status append_validity(ice_parquet_chunk *chunk, const ice_parquet_slice *slice, ice_error *err) {
   ice_status status = ICE_OK;
@@ -136,8 +136,8 @@ static ice_status append_validity(ice_parquet_chunk *chunk, const ice_parquet_sl
     }
     ICE_TRY(ice_parquet_bits_append(&chunk->definition_levels, 0, NULL, chunk->page_slots, err));
   }
-  ICE_TRY(ice_parquet_bits_append(&chunk->definition_levels, chunk->page_slots, slice->validity, slice->slot_count,
-                                  err));
+  ICE_TRY(
+      ice_parquet_bits_append(&chunk->definition_levels, chunk->page_slots, slice->validity, slice->slot_count, err));
 done:
   return status;
 }
@@ -160,7 +160,7 @@ done:
   return status;
 }
 
-// Appending -----------------------------------------------------------------------------------------------------
+// Appending ---------------------------------------------------------------------------------------------------------
 
 // The first rows of `rows`, fewer than wanted where their values are larger than a page.
 static ice_status build_slice(ice_parquet_chunk *chunk, ice_parquet_scratch *scratch, const ice_batch *batch,
@@ -222,7 +222,7 @@ done:
   return status;
 }
 
-// Closing a page ------------------------------------------------------------------------------------------------
+// Closing a page ----------------------------------------------------------------------------------------------------
 
 static ice_status begin_levels(ice_bytes *page, size_t *at, ice_error *err) {
   *at = page->size;
@@ -317,8 +317,8 @@ static ice_status record_bounds(ice_parquet_chunk *chunk, ice_parquet_page_recor
   bool max_fits = false;
   record->min_offset = (uint32_t)chunk->page_bounds.size;
   if (chunk->bounds.present) {
-    ICE_TRY(ice_parquet_bounds_write(&chunk->bounds, chunk->leaf, false, &chunk->page_bounds, &exact, &min_fits,
-                                     err));
+    ICE_TRY(
+        ice_parquet_bounds_write(&chunk->bounds, chunk->leaf, false, &chunk->page_bounds, &exact, &min_fits, err));
     record->min_size = (uint32_t)chunk->page_bounds.size - record->min_offset;
     record->max_offset = (uint32_t)chunk->page_bounds.size;
     ICE_TRY(ice_parquet_bounds_write(&chunk->bounds, chunk->leaf, true, &chunk->page_bounds, &exact, &max_fits, err));

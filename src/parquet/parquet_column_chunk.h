@@ -64,21 +64,21 @@ typedef struct ice_parquet_chunk {
   // The chunk.
   uint32_t slice_rows;  ///< rows to try at once: fewer where values are large
   ice_parquet_dictionary *dictionary;
-  bool dictionary_open;     ///< values still become codes
-  uint64_t coded_values;    ///< values that became codes
-  uint64_t coded_size;      ///< and their size as PLAIN
-  uint64_t coded_check;     ///< number of values at which to ask again whether the dictionary pays
+  bool dictionary_open;   ///< values still become codes
+  uint64_t coded_values;  ///< values that became codes
+  uint64_t coded_size;    ///< and their size as PLAIN
+  uint64_t coded_check;   ///< number of values at which to ask again whether the dictionary pays
   uint32_t dictionary_pages;
   ice_parquet_page_record *pages;
   uint32_t page_count;
   uint32_t page_capacity;
-  uint32_t pages_spilled;    ///< the first so many pages are out
-  uint64_t encoded_size;     ///< bytes of all pages
-  uint64_t encoded_memory;   ///< of those that are in memory
-  uint64_t encoded_plain;    ///< before compression
-  ice_bytes page_bounds;     ///< bounds of pages as ColumnIndex has them
-  ice_bytes histograms;      ///< per page int64 counts of repetition levels, then of definition levels
-  bool index_possible;       ///< every page with values has bounds
+  uint32_t pages_spilled;   ///< the first so many pages are out
+  uint64_t encoded_size;    ///< bytes of all pages
+  uint64_t encoded_memory;  ///< of those that are in memory
+  uint64_t encoded_plain;   ///< before compression
+  ice_bytes page_bounds;    ///< bounds of pages as ColumnIndex has them
+  ice_bytes histograms;     ///< per page int64 counts of repetition levels, then of definition levels
+  bool index_possible;      ///< every page with values has bounds
   ice_parquet_bounds chunk_bounds;
   ice_parquet_totals totals;
   ice_parquet_bloom *bloom;  ///< NULL where none is wanted

@@ -50,7 +50,7 @@ ice_status ice_parquet_column_reader_start(ice_parquet_column_reader *reader,
   return ice_parquet_codec_of(metadata->compression, &reader->codec, err);
 }
 
-// Pages ---------------------------------------------------------------------------------------------------------
+// Pages -------------------------------------------------------------------------------------------------------------
 
 // `size` bytes of the chunk at `offset`, borrowed until the next call. The caller has checked that they are there.
 static ice_status get_bytes(ice_parquet_column_reader *reader, uint64_t offset, size_t size, const uint8_t **out,
@@ -220,10 +220,10 @@ static ice_status load_data(ice_parquet_column_reader *reader, const ice_parquet
     }
     data += levels_size;
   } else {
-    ICE_TRY(open_levels(&reader->repetition, leaf->repetition_level_max, header->repetition_encoding, &data, end,
-                        err));
-    ICE_TRY(open_levels(&reader->definition, leaf->definition_level_max, header->definition_encoding, &data, end,
-                        err));
+    ICE_TRY(
+        open_levels(&reader->repetition, leaf->repetition_level_max, header->repetition_encoding, &data, end, err));
+    ICE_TRY(
+        open_levels(&reader->definition, leaf->definition_level_max, header->definition_encoding, &data, end, err));
   }
   ICE_TRY(ice_parquet_values_open(&reader->values_at, leaf, header->encoding, data, (size_t)(end - data),
                                   reader->has_dictionary ? &reader->dictionary : NULL, err));
@@ -248,8 +248,7 @@ static ice_status next_page(ice_parquet_column_reader *reader, ice_error *err) {
     reader->position += (uint64_t)header.compressed_size;
     bool checked = header.has_crc && !reader->source->options.ignore_crc;
     if (checked && ice_crc32(0, body, (size_t)header.compressed_size) != header.crc) {
-      ICE_FAIL(ICE_CORRUPT, "page whose CRC does not match, before byte %llu",
-               (unsigned long long)reader->position);
+      ICE_FAIL(ICE_CORRUPT, "page whose CRC does not match, before byte %llu", (unsigned long long)reader->position);
     }
     if (header.type == ICE_PARQUET_DICTIONARY_PAGE) {
       ICE_TRY(load_dictionary(reader, &header, body, err));
@@ -264,7 +263,7 @@ done:
   return status;
 }
 
-// Rows ----------------------------------------------------------------------------------------------------------
+// Rows --------------------------------------------------------------------------------------------------------------
 
 static ice_status decode_levels(ice_parquet_rle_decoder *decoder, uint8_t level_max, uint8_t *out, size_t count,
                                 ice_error *err) {
@@ -290,10 +289,10 @@ static ice_status next_block(ice_parquet_column_reader *reader, ice_error *err) 
   ICE_TRY(next_page(reader, err));
   size_t count = reader->page_slots_left < ICE_PARQUET_LEVELS_AT_ONCE ? (size_t)reader->page_slots_left
                                                                       : ICE_PARQUET_LEVELS_AT_ONCE;
-  ICE_TRY(decode_levels(&reader->repetition, reader->leaf->repetition_level_max, reader->block_repetition, count,
-                        err));
-  ICE_TRY(decode_levels(&reader->definition, reader->leaf->definition_level_max, reader->block_definition, count,
-                        err));
+  ICE_TRY(
+      decode_levels(&reader->repetition, reader->leaf->repetition_level_max, reader->block_repetition, count, err));
+  ICE_TRY(
+      decode_levels(&reader->definition, reader->leaf->definition_level_max, reader->block_definition, count, err));
   reader->page_slots_left -= count;
   reader->block_at = 0;
   reader->block_count = (uint32_t)count;

@@ -66,7 +66,7 @@ uint64_t ice_parquet_values_size(const ice_parquet_leaf *leaf, const ice_parquet
   return size;
 }
 
-// Dictionary ----------------------------------------------------------------------------------------------------
+// Dictionary --------------------------------------------------------------------------------------------------------
 
 bool ice_parquet_values_dictionary_costs(const ice_parquet_chunk *chunk, uint64_t share) {
   const ice_parquet_dictionary *dictionary = chunk->dictionary;
@@ -202,7 +202,7 @@ static ice_status reserve_codes(ice_parquet_chunk *chunk, size_t count, uint16_t
   return status;
 }
 
-// Text ----------------------------------------------------------------------------------------------------------
+// Text --------------------------------------------------------------------------------------------------------------
 
 // The smallest and largest text of a slice. The first eight bytes as a number decide most comparisons.
 typedef struct text_range {
@@ -320,7 +320,7 @@ done:
   return status;
 }
 
-// Fixed width ---------------------------------------------------------------------------------------------------
+// Fixed width -------------------------------------------------------------------------------------------------------
 
 INLINE void gather(uint8_t *to, const uint8_t *from, const uint32_t *indices, size_t count, size_t width) {
   for (size_t i = 0; i < count; i++) {

@@ -17,7 +17,7 @@ static ice_status reserve(ice_column *out, size_t count, size_t size, ice_error 
   return ice_bytes_reserve(&out->values, bytes, err);
 }
 
-// PLAIN ---------------------------------------------------------------------------------------------------------
+// PLAIN -------------------------------------------------------------------------------------------------------------
 
 static ice_status plain_booleans(ice_parquet_values *values, size_t count, ice_column *out, ice_error *err) {
   ice_status status = ICE_OK;
@@ -151,7 +151,7 @@ static ice_status decode_plain(ice_parquet_values *values, const ice_parquet_lea
   return ice_error_set(err, ICE_UNSUPPORTED, "type INT96");
 }
 
-// Codes ---------------------------------------------------------------------------------------------------------
+// Codes -------------------------------------------------------------------------------------------------------------
 
 static ice_status append_entries(const ice_column *dictionary, const uint32_t *codes, size_t count, ice_column *out,
                                  ice_error *err) {

@@ -11,9 +11,9 @@ typedef struct ice_parquet_values {
   ice_parquet_encoding encoding;  ///< PLAIN, RLE (booleans) or RLE_DICTIONARY
   const uint8_t *data;            ///< PLAIN: the next value
   const uint8_t *end;
-  unsigned bit;                     ///< PLAIN booleans: the next one, in `data[0]`
-  ice_parquet_rle_decoder codes;    ///< RLE, RLE_DICTIONARY
-  const ice_column *dictionary;     ///< RLE_DICTIONARY
+  unsigned bit;                   ///< PLAIN booleans: the next one, in `data[0]`
+  ice_parquet_rle_decoder codes;  ///< RLE, RLE_DICTIONARY
+  const ice_column *dictionary;   ///< RLE_DICTIONARY
 } ice_parquet_values;
 
 /// Make ready for the values at `data`. A dictionary encoding needs `dictionary`.

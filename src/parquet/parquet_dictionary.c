@@ -27,7 +27,7 @@ void ice_parquet_dictionary_deinit(ice_parquet_dictionary *dictionary) {
 
 void ice_parquet_dictionary_freeze(ice_parquet_dictionary *dictionary) { ice_bytes_deinit(&dictionary->slots); }
 
-// Hashing -------------------------------------------------------------------------------------------------------
+// Hashing -----------------------------------------------------------------------------------------------------------
 
 static const uint64_t multiplier_a = 0x9e3779b97f4a7c15u;
 static const uint64_t multiplier_b = 0xd6e8feb86659fd93u;
@@ -100,7 +100,7 @@ INLINE bool equal_fixed(const uint8_t *a, const uint8_t *b, uint32_t width) {
   }
 }
 
-// Table ---------------------------------------------------------------------------------------------------------
+// Table -------------------------------------------------------------------------------------------------------------
 
 // The table's place comes from the high bits of the hash, the tag from the low ones.
 INLINE uint32_t slot_place(const ice_parquet_dictionary *dictionary, uint64_t hash) {

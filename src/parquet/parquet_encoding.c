@@ -195,7 +195,7 @@ done:
   return status;
 }
 
-// Decoding ------------------------------------------------------------------------------------------------------
+// Decoding ----------------------------------------------------------------------------------------------------------
 
 bool ice_parquet_rle_decoder_init(ice_parquet_rle_decoder *decoder, const void *data, size_t size, unsigned width) {
   *decoder = (ice_parquet_rle_decoder){.data = data, .size = size, .width = width};

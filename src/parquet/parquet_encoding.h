@@ -36,8 +36,8 @@ typedef struct ice_parquet_rle_decoder {
   const uint8_t *data;
   size_t size;
   size_t position;
-  unsigned width;       ///< 0 to 32
-  uint64_t run_left;    ///< numbers left in the current RLE run
+  unsigned width;     ///< 0 to 32
+  uint64_t run_left;  ///< numbers left in the current RLE run
   uint32_t run_value;
   uint64_t packed_left;  ///< numbers left in the current bit-packed run
   uint64_t packed_bit;   ///< bit position of the next one, from the start of `data`

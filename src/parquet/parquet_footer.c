@@ -65,7 +65,7 @@ void ice_parquet_footer_deinit(ice_parquet_metadata *metadata) {
   *metadata = (ice_parquet_metadata){0};
 }
 
-// Writing -------------------------------------------------------------------------------------------------------
+// Writing -----------------------------------------------------------------------------------------------------------
 
 static void write_statistics(ice_thrift_writer *writer, const ice_parquet_column_metadata *column) {
   ice_thrift_struct(writer, COLUMN_STATISTICS);
@@ -213,7 +213,7 @@ ice_status ice_parquet_footer_write(const ice_parquet_metadata *metadata, ice_by
   return writer.status;
 }
 
-// Reading -------------------------------------------------------------------------------------------------------
+// Reading -----------------------------------------------------------------------------------------------------------
 
 typedef struct parse {
   ice_thrift_reader reader;

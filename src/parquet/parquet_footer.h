@@ -50,9 +50,9 @@ typedef struct ice_parquet_column_metadata {
 
 typedef struct ice_parquet_row_group_metadata {
   int64_t row_count;
-  int64_t plain_size;   ///< total_byte_size
-  int64_t size;         ///< total_compressed_size
-  int64_t file_offset;  ///< of its first page
+  int64_t plain_size;                    ///< total_byte_size
+  int64_t size;                          ///< total_compressed_size
+  int64_t file_offset;                   ///< of its first page
   ice_parquet_column_metadata *columns;  ///< as many as the layout has leaves
 } ice_parquet_row_group_metadata;
 

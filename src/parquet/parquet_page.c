@@ -136,9 +136,8 @@ static void read_data_v2_header(ice_thrift_reader *reader, const ice_thrift_fiel
 
 ice_status ice_parquet_page_header_read(const void *data, size_t size, ice_parquet_page_header *out,
                                         size_t *size_used, bool *truncated, ice_error *err) {
-  *out = (ice_parquet_page_header){.definition_encoding = ICE_PARQUET_RLE,
-                                   .repetition_encoding = ICE_PARQUET_RLE,
-                                   .compressed = true};
+  *out = (ice_parquet_page_header){
+      .definition_encoding = ICE_PARQUET_RLE, .repetition_encoding = ICE_PARQUET_RLE, .compressed = true};
   *truncated = false;
   ice_thrift_reader reader;
   ice_thrift_reader_init(&reader, data, size);

@@ -32,8 +32,7 @@ int ice_parquet_bound_compare(const ice_parquet_leaf *leaf, ice_str a, ice_str b
       return compare_reals(values[0], values[1]);
     }
     case ICE_PARQUET_BYTE_ARRAY:
-    case ICE_PARQUET_FIXED_LEN_BYTE_ARRAY:
-      return ice_parquet_text_compare(ice_parquet_leaf_order(leaf), a, b);
+    case ICE_PARQUET_FIXED_LEN_BYTE_ARRAY: return ice_parquet_text_compare(ice_parquet_leaf_order(leaf), a, b);
     case ICE_PARQUET_INT96: break;
   }
   return 0;

@@ -28,7 +28,7 @@ ice_parquet_reader_options ice_parquet_reader_options_default(void) {
                                       .slots_max = 64 << 20};
 }
 
-// Opening -------------------------------------------------------------------------------------------------------
+// Opening -----------------------------------------------------------------------------------------------------------
 
 static ice_status read_footer(ice_parquet_reader *reader, ice_error *err) {
   ice_status status = ICE_OK;
@@ -174,10 +174,10 @@ const ice_parquet_metadata *ice_parquet_reader_metadata(const ice_parquet_reader
 
 const ice_schema *ice_parquet_reader_projection(const ice_parquet_reader *reader) { return reader->projection; }
 
-// Choosing ------------------------------------------------------------------------------------------------------
+// Choosing ----------------------------------------------------------------------------------------------------------
 
-static ice_status projected_schema(const ice_schema *schema, const int32_t *field_ids, size_t count,
-                                   ice_schema **out, ice_error *err) {
+static ice_status projected_schema(const ice_schema *schema, const int32_t *field_ids, size_t count, ice_schema **out,
+                                   ice_error *err) {
   ice_status status = ICE_OK;
   ice_schema *projection = NULL;
   ICE_TRY(ice_schema_create(&projection, err));
@@ -242,7 +242,7 @@ ice_status ice_parquet_reader_select(ice_parquet_reader *reader, uint32_t from, 
   return ICE_OK;
 }
 
-// Reading -------------------------------------------------------------------------------------------------------
+// Reading -----------------------------------------------------------------------------------------------------------
 
 static ice_status start_group(ice_parquet_reader *reader, ice_error *err) {
   ice_status status = ICE_OK;

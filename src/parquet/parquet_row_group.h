@@ -17,7 +17,7 @@ ICE_MUST_CHECK ice_status ice_parquet_sink_write(ice_parquet_sink *sink, const v
 
 /// What a row group adds to the end of the file.
 typedef struct ice_parquet_tail {
-  ice_arena *arena;        ///< for `group` below
+  ice_arena *arena;         ///< for `group` below
   ice_bytes *column_index;  ///< ColumnIndexes; offsets in the metadata count from its start
   ice_bytes *offset_index;
 } ice_parquet_tail;

@@ -85,7 +85,7 @@ void ice_parquet_leaf_set_width(ice_parquet_leaf *leaf) {
   }
 }
 
-// Layout --------------------------------------------------------------------------------------------------------
+// Layout ------------------------------------------------------------------------------------------------------------
 
 // The way down, while the schema is walked. Depth is bounded by ICE_SCHEMA_DEPTH_MAX.
 typedef struct walk {
@@ -226,7 +226,7 @@ void ice_parquet_layout_unref(ice_parquet_layout *layout) {
   free(layout);
 }
 
-// SchemaElements ------------------------------------------------------------------------------------------------
+// SchemaElements ----------------------------------------------------------------------------------------------------
 
 static void write_logical_empty(ice_thrift_writer *writer, ice_parquet_logical logical) {
   ice_thrift_struct(writer, ELEMENT_LOGICAL);

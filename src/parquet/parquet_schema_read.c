@@ -287,8 +287,8 @@ static bool repeated_is_element(const element *list, const element *repeated) {
     return true;
   }
   return ice_str_equal_c(repeated->name, "array") ||
-         (ice_str_ends_with(repeated->name, ICE_STR("_tuple")) &&
-          repeated->name.size == list->name.size + 6 && ice_str_starts_with(repeated->name, list->name));
+         (ice_str_ends_with(repeated->name, ICE_STR("_tuple")) && repeated->name.size == list->name.size + 6 &&
+          ice_str_starts_with(repeated->name, list->name));
 }
 
 static ice_status parse_list(parse *in, const element *at, ice_type *type, unsigned depth) {

@@ -206,7 +206,7 @@ ice_status ice_parquet_bounds_merge(ice_parquet_bounds *bounds, ice_parquet_orde
                     ice_bytes_str(&from->max_text), from->max_truncated, err);
 }
 
-// Writing -------------------------------------------------------------------------------------------------------
+// Writing -----------------------------------------------------------------------------------------------------------
 
 static ice_status write_number(const ice_parquet_bounds *bounds, const ice_parquet_leaf *leaf, bool is_max,
                                ice_bytes *out, ice_error *err) {

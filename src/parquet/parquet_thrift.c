@@ -4,7 +4,7 @@
 
 enum { VARINT_MAX = 10 };
 
-// Writing -------------------------------------------------------------------------------------------------------
+// Writing -----------------------------------------------------------------------------------------------------------
 
 void ice_thrift_writer_init(ice_thrift_writer *writer, ice_bytes *out, ice_error *err) {
   *writer = (ice_thrift_writer){.out = out, .err = err};
@@ -125,7 +125,7 @@ void ice_thrift_element_binary(ice_thrift_writer *writer, ice_str value) {
 
 void ice_thrift_element_struct(ice_thrift_writer *writer) { push(writer); }
 
-// Reading -------------------------------------------------------------------------------------------------------
+// Reading -----------------------------------------------------------------------------------------------------------
 
 void ice_thrift_reader_init(ice_thrift_reader *reader, const void *data, size_t size) {
   *reader = (ice_thrift_reader){.data = data, .size = size};
@@ -139,9 +139,9 @@ void ice_thrift_fail(ice_thrift_reader *reader, const char *problem) {
 }
 
 ice_status ice_thrift_reader_status(const ice_thrift_reader *reader, const char *what, ice_error *err) {
-  return reader->status == ICE_OK ? ICE_OK
-                                  : ice_error_set(err, reader->status, "%s: %s at byte %zu", what, reader->problem,
-                                                  reader->position);
+  return reader->status == ICE_OK
+             ? ICE_OK
+             : ice_error_set(err, reader->status, "%s: %s at byte %zu", what, reader->problem, reader->position);
 }
 
 static bool failed(const ice_thrift_reader *reader) { return reader->status != ICE_OK; }

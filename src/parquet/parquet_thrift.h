@@ -30,7 +30,7 @@ typedef enum ice_thrift_type {
 /// Structs within structs, written or skipped.
 enum { ICE_THRIFT_DEPTH_MAX = 24 };
 
-// Writing -------------------------------------------------------------------------------------------------------
+// Writing -----------------------------------------------------------------------------------------------------------
 
 /// Ownership: borrows the buffer, to which it appends. Threads: one at a time.
 typedef struct ice_thrift_writer {
@@ -66,7 +66,7 @@ void ice_thrift_element_binary(ice_thrift_writer *writer, ice_str value);
 /// A list element that is a struct; `ice_thrift_end` closes it.
 void ice_thrift_element_struct(ice_thrift_writer *writer);
 
-// Reading -------------------------------------------------------------------------------------------------------
+// Reading -----------------------------------------------------------------------------------------------------------
 
 /// Ownership: borrows the bytes; texts that it gives point into them. Threads: one at a time.
 typedef struct ice_thrift_reader {
@@ -82,7 +82,6 @@ typedef struct ice_thrift_field {
   int16_t id;
   ice_thrift_type type;
 } ice_thrift_field;
-
 
 void ice_thrift_reader_init(ice_thrift_reader *reader, const void *data, size_t size);
 

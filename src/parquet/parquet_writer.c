@@ -55,7 +55,7 @@ void ice_parquet_file_deinit(ice_parquet_file *file) {
   *file = (ice_parquet_file){0};
 }
 
-// Opening -------------------------------------------------------------------------------------------------------
+// Opening -----------------------------------------------------------------------------------------------------------
 
 static ice_status check_options(const ice_parquet_writer_options *options, ice_error *err) {
   ice_parquet_compression compression;
@@ -234,7 +234,7 @@ void ice_parquet_writer_destroy(ice_parquet_writer *writer) {
   free(writer);
 }
 
-// Row groups ----------------------------------------------------------------------------------------------------
+// Row groups --------------------------------------------------------------------------------------------------------
 
 static ice_status begin_file(ice_parquet_writer *writer, ice_error *err) {
   return writer->sink.position > 0
@@ -270,9 +270,8 @@ static ice_status close_row_group(ice_parquet_writer *writer, ice_error *err) {
     ICE_TRY(ice_parquet_chunk_close_page(&writer->chunks[i], writer->scratch, err));
   }
   ice_parquet_row_group_metadata group = {.row_count = writer->group_rows};
-  ice_parquet_tail tail = {.arena = &writer->metadata.arena,
-                           .column_index = &writer->column_index,
-                           .offset_index = &writer->offset_index};
+  ice_parquet_tail tail = {
+      .arena = &writer->metadata.arena, .column_index = &writer->column_index, .offset_index = &writer->offset_index};
   ICE_TRY(ice_parquet_row_group_write(writer->layout, writer->chunks, &writer->spill, writer->scratch, &writer->sink,
                                       &tail, &group, err));
   for (uint32_t i = 0; i < count; i++) {
@@ -292,7 +291,7 @@ done:
   return status;
 }
 
-// Appending -----------------------------------------------------------------------------------------------------
+// Appending ---------------------------------------------------------------------------------------------------------
 
 static ice_status check_rows(const ice_batch *batch, const uint32_t *rows, size_t row_count, ice_parquet_rows *out,
                              ice_error *err) {
@@ -406,7 +405,7 @@ ice_status ice_parquet_writer_compact(ice_parquet_writer *writer, ice_error *err
   return ice_parquet_writer_spill(writer, err);
 }
 
-// Finishing -----------------------------------------------------------------------------------------------------
+// Finishing ---------------------------------------------------------------------------------------------------------
 
 static void rebase_indexes(ice_parquet_writer *writer, int64_t column_index, int64_t offset_index) {
   for (uint32_t group = 0; group < writer->metadata.row_group_count; group++) {
@@ -467,7 +466,7 @@ static ice_status columnar_bound(const ice_parquet_leaf *leaf, const ice_parquet
   } else {
     memset(bytes, number.integer < 0 ? 0xff : 0, sizeof bytes);
     ice_store_u64le(bytes, (uint64_t)number.integer);
-    value.size = leaf->kind == ICE_KIND_DECIMAL       ? sizeof bytes
+    value.size = leaf->kind == ICE_KIND_DECIMAL          ? sizeof bytes
                  : leaf->physical == ICE_PARQUET_BOOLEAN ? 1
                                                          : leaf->value_width;
   }
@@ -505,8 +504,7 @@ static ice_status report(const ice_parquet_writer *writer, ice_parquet_file *out
   ice_arena_init(&out->arena, SIZE_MAX);
   out->row_count = metadata->row_count;
   out->file_size = (int64_t)writer->sink.position;
-  out->split_offsets =
-      ice_arena_alloc_array(&out->arena, metadata->row_group_count, sizeof *out->split_offsets, err);
+  out->split_offsets = ice_arena_alloc_array(&out->arena, metadata->row_group_count, sizeof *out->split_offsets, err);
   out->columns = ice_arena_alloc_array(&out->arena, column_count, sizeof *out->columns, err);
   if (!out->split_offsets || !out->columns) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for the description of a Parquet file");

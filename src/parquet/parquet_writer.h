@@ -30,19 +30,19 @@ typedef struct ice_parquet_spill {
 /// Start from ice_parquet_writer_options_default(). Everything pointed to is borrowed for the call of `create`, the
 /// budget until `destroy`.
 typedef struct ice_parquet_writer_options {
-  ice_codec codec;              ///< NONE, SNAPPY, ZSTD, LZ4_RAW or GZIP
-  int level;                    ///< 0: the codec's default
-  size_t page_size;             ///< bytes of a page before compression at which it closes
-  uint32_t page_row_max;        ///< rows at which a page closes
-  uint64_t row_group_size;      ///< bytes at which a row group closes
-  size_t dictionary_size_max;   ///< 0: no dictionaries
-  ice_str created_by;           ///< empty: "icesink version X (build X)"
-  const int32_t *bloom_ids;     ///< field ids of the leaves that get a Bloom filter
+  ice_codec codec;             ///< NONE, SNAPPY, ZSTD, LZ4_RAW or GZIP
+  int level;                   ///< 0: the codec's default
+  size_t page_size;            ///< bytes of a page before compression at which it closes
+  uint32_t page_row_max;       ///< rows at which a page closes
+  uint64_t row_group_size;     ///< bytes at which a row group closes
+  size_t dictionary_size_max;  ///< 0: no dictionaries
+  ice_str created_by;          ///< empty: "icesink version X (build X)"
+  const int32_t *bloom_ids;    ///< field ids of the leaves that get a Bloom filter
   size_t bloom_id_count;
   const ice_parquet_key_value *key_values;
   size_t key_value_count;
-  ice_budget *budget;               ///< may be NULL; counts every byte that the writer holds
-  const ice_parquet_spill *spill;   ///< may be NULL: ice_parquet_writer_spill does nothing then
+  ice_budget *budget;              ///< may be NULL; counts every byte that the writer holds
+  const ice_parquet_spill *spill;  ///< may be NULL: ice_parquet_writer_spill does nothing then
 } ice_parquet_writer_options;
 
 /// Snappy, pages of 1 MiB or 20,000 rows, row groups of 128 MiB, dictionaries up to 1 MiB.

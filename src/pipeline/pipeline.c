@@ -172,7 +172,8 @@ static ice_status process_record(ice_pipeline *pipeline, uint32_t index, ice_err
   if (mapping->schema_error[0] != '\0') {
     return ice_block_add_bad_message(block, index, ICE_SCHEMA_ERROR, mapping->schema_error, err);
   }
-  return ice_block_add_message(block, mapping, index, ice_str_make(value.data + datum_at, value.size - datum_at), err);
+  return ice_block_add_message(block, mapping, index, ice_str_make(value.data + datum_at, value.size - datum_at),
+                               err);
 }
 
 ice_status ice_pipeline_process(ice_pipeline *pipeline, const ice_chunk *chunk,

@@ -56,7 +56,8 @@ typedef struct ice_pipeline ice_pipeline;
 /// Ownership: `*out` is the caller's to destroy; spec, registry, port, observer and schemas are borrowed while it lives.
 /// Errors: INVALID_ARGUMENT (a table lacks a column of the spec, requires one that the spec does not fill, or has it with
 ///   another type: names table column and both types), CORRUPT (schema_text), NO_MEMORY. Threads: one at a time.
-ICE_MUST_CHECK ice_status ice_pipeline_create(const ice_pipeline_options *options, ice_pipeline **out, ice_error *err);
+ICE_MUST_CHECK ice_status ice_pipeline_create(const ice_pipeline_options *options, ice_pipeline **out,
+                                              ice_error *err);
 /// Accepts NULL.
 void ice_pipeline_destroy(ice_pipeline *pipeline);
 

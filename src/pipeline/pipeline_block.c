@@ -15,7 +15,8 @@ static ice_status bind_table(const ice_pipeline_spec *spec, const ice_schema *sc
     columns[i] = (int32_t)found;
     if (found < 0) {
       if (field->required) {
-        return ice_error_set(err, ICE_INVALID_ARGUMENT, "the table requires column %.*s, which pipeline.columns lacks",
+        return ice_error_set(err, ICE_INVALID_ARGUMENT,
+                             "the table requires column %.*s, which pipeline.columns lacks",
                              ICE_STR_ARG(field->name));
       }
       continue;
@@ -110,7 +111,7 @@ size_t ice_block_memory(const ice_block *block) {
   return block->row_capacity * per_row + block->text.capacity + block->payload.capacity;
 }
 
-// Dead letters -------------------------------------------------------------------------------------------------------
+// Dead letters ------------------------------------------------------------------------------------------------------
 
 static void set_coordinates(const ice_block *block, const ice_record *record, ice_dead_letter *letter) {
   const ice_source_partition *partition = &block->partitions[record->partition];
@@ -171,8 +172,8 @@ static ice_status describe_conversion(ice_block *block, const ice_mapping *mappi
   ICE_TRY(ice_json_append_plain(&block->payload, source.column, ice_view_index(&source, row), err));
   ice_str value = ice_bytes_str(&block->payload);
   ice_str shown = ice_str_make(value.data, ice_utf8_cut(value.data, value.size, VALUE_SHOWN_MAX));
-  ICE_TRY(ice_bytes_append_format(&block->text, err, "Cannot convert %.*s to %s: \"%.*s\"%s", ICE_STR_ARG(field->name),
-                                  ice_kind_name(field->type.kind), ICE_STR_ARG(shown),
+  ICE_TRY(ice_bytes_append_format(&block->text, err, "Cannot convert %.*s to %s: \"%.*s\"%s",
+                                  ICE_STR_ARG(field->name), ice_kind_name(field->type.kind), ICE_STR_ARG(shown),
                                   shown.size < value.size ? " (cut)" : ""));
 done:
   return status;
@@ -258,7 +259,7 @@ done:
   return status;
 }
 
-// Rows ---------------------------------------------------------------------------------------------------------------
+// Rows --------------------------------------------------------------------------------------------------------------
 
 static ice_status reserve_rows(ice_block *block, size_t count, ice_error *err) {
   if (count <= block->row_capacity) {
@@ -314,8 +315,8 @@ static ice_status check_columns(ice_block *block, ice_mapping *mapping, ice_erro
     ice_nested_required_check(&field->type, &block->views[i], count, i, block->faults);
     if (block->views[i].column && column->conversion != ICE_CONVERT_COPY) {
       ice_column_truncate(&column->scratch, 0);
-      ice_status status = ice_conversion_apply(column->conversion, &block->views[i], count, i, &column->scratch,
-                                               block->faults, err);
+      ice_status status =
+          ice_conversion_apply(column->conversion, &block->views[i], count, i, &column->scratch, block->faults, err);
       if (status != ICE_OK) {
         return status;
       }
@@ -504,6 +505,7 @@ ice_status ice_block_add_message(ice_block *block, ice_mapping *mapping, uint32_
   }
   mapping->source_records[before] = index;
   mapping->block_bytes += datum.size;
-  bool full = mapping->source.row_count == ICE_MAPPING_BLOCK_MESSAGES || mapping->block_bytes >= ICE_MAPPING_BLOCK_BYTES;
+  bool full =
+      mapping->source.row_count == ICE_MAPPING_BLOCK_MESSAGES || mapping->block_bytes >= ICE_MAPPING_BLOCK_BYTES;
   return full ? ice_block_flush(block, mapping, err) : ICE_OK;
 }

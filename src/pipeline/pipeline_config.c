@@ -54,9 +54,9 @@ static ice_status get_boolean(const reader *r, const ice_yaml *map, const char *
     return ICE_OK;
   }
   *out = ice_str_equal_c(node->text, "true");
-  return *out || ice_str_equal_c(node->text, "false") ? ICE_OK
-                                                      : fail_at(r, node, "true or false is expected for",
-                                                                ice_str_of(key));
+  return *out || ice_str_equal_c(node->text, "false")
+             ? ICE_OK
+             : fail_at(r, node, "true or false is expected for", ice_str_of(key));
 }
 
 static ice_status get_number(const reader *r, const ice_yaml *map, const char *key, bool *has, double *out) {
@@ -76,7 +76,7 @@ static ice_status find_column(const reader *r, const ice_yaml *node, ice_str nam
   return index >= 0 ? ICE_OK : fail_at(r, node, "there is no column", name);
 }
 
-// Columns ------------------------------------------------------------------------------------------------------------
+// Columns -----------------------------------------------------------------------------------------------------------
 
 static ice_status read_origin(const reader *r, const ice_yaml *entry, ice_column_spec *out) {
   static const struct {
@@ -209,7 +209,7 @@ static ice_status read_texts(const reader *r, const ice_yaml *list, ice_str **ou
   return ICE_OK;
 }
 
-// Rules --------------------------------------------------------------------------------------------------------------
+// Rules -------------------------------------------------------------------------------------------------------------
 
 static ice_status read_when(const reader *r, const ice_yaml *owner, bool required, ice_when *out) {
   const ice_yaml *map = ice_yaml_get(owner, "when");
@@ -245,8 +245,7 @@ static ice_status read_when(const reader *r, const ice_yaml *owner, bool require
 
 static bool is_ordered(ice_kind kind) {
   return kind == ICE_KIND_INT || kind == ICE_KIND_LONG || kind == ICE_KIND_FLOAT || kind == ICE_KIND_DOUBLE ||
-         kind == ICE_KIND_DATE || kind == ICE_KIND_TIME || kind == ICE_KIND_TIMESTAMP ||
-         kind == ICE_KIND_TIMESTAMPTZ;
+         kind == ICE_KIND_DATE || kind == ICE_KIND_TIME || kind == ICE_KIND_TIMESTAMP || kind == ICE_KIND_TIMESTAMPTZ;
 }
 
 static bool rule_fits(ice_rule_kind rule, ice_kind kind) {
@@ -271,9 +270,9 @@ static ice_status read_rule_kind(const reader *r, const ice_yaml *node, ice_rule
       return ICE_OK;
     }
   }
-  return status != ICE_OK ? status
-                          : fail_at(r, node, "the rules are between, finite, not_empty, not_before, one_of; this is none:",
-                                    name);
+  return status != ICE_OK
+             ? status
+             : fail_at(r, node, "the rules are between, finite, not_empty, not_before, one_of; this is none:", name);
 }
 
 static ice_status read_rule(const reader *r, const ice_yaml *node, ice_rule_spec *out) {
@@ -315,9 +314,9 @@ done:
 
 static ice_status check_list(const reader *r, const ice_yaml *list, uint32_t max, uint32_t *count) {
   *count = list ? list->count : 0;
-  return !list || (list->kind == ICE_YAML_LIST && list->count <= max) ? ICE_OK
-                                                                      : fail_at(r, list, "a list is expected for",
-                                                                                list->key);
+  return !list || (list->kind == ICE_YAML_LIST && list->count <= max)
+             ? ICE_OK
+             : fail_at(r, list, "a list is expected for", list->key);
 }
 
 static ice_status read_rules(const reader *r, const ice_yaml *list) {
@@ -391,7 +390,7 @@ done:
   return status;
 }
 
-// Dead letters -------------------------------------------------------------------------------------------------------
+// Dead letters ------------------------------------------------------------------------------------------------------
 
 static ice_status read_dead_letter_columns(const reader *r, const ice_yaml *map) {
   static const char *const keys[] = {"path"};
@@ -436,8 +435,7 @@ static ice_status read_tombstones(const reader *r, const ice_yaml *tree) {
   ice_str text;
   ice_status status = get_text(r, tree, "tombstones", false, &text);
   if (status == ICE_OK && text.size != 0) {
-    r->spec->tombstones =
-        ice_str_equal_c(text, "filter") ? ICE_TOMBSTONES_FILTER : ICE_TOMBSTONES_DEAD_LETTER;
+    r->spec->tombstones = ice_str_equal_c(text, "filter") ? ICE_TOMBSTONES_FILTER : ICE_TOMBSTONES_DEAD_LETTER;
     if (r->spec->tombstones == ICE_TOMBSTONES_DEAD_LETTER && !ice_str_equal_c(text, "dead_letter")) {
       status = fail_at(r, ice_yaml_get(tree, "tombstones"), "tombstones is dead_letter or filter, not", text);
     }
@@ -446,8 +444,8 @@ static ice_status read_tombstones(const reader *r, const ice_yaml *tree) {
 }
 
 ice_status ice_pipeline_spec_read(const ice_yaml *tree, ice_str file, ice_pipeline_spec *out, ice_error *err) {
-  static const char *const keys[] = {"explode", "columns", "partition", "filter", "validate", "route", "tombstones",
-                                     "dead_letters"};
+  static const char *const keys[] = {"explode",  "columns", "partition",  "filter",
+                                     "validate", "route",   "tombstones", "dead_letters"};
   *out = (ice_pipeline_spec){0};
   reader r = {.spec = out, .file = file, .err = err};
   ice_status status = ICE_OK;

@@ -148,7 +148,8 @@ static ice_status append_from_number(const ice_column *source, int64_t at, ice_c
     return append_floating(true, floating, out, failed, err);
   }
   bool valid = is_integer;
-  if (!is_integer && floating == floor(floating) && floating >= -9007199254740992.0 && floating <= 9007199254740992.0) {
+  if (!is_integer && floating == floor(floating) && floating >= -9007199254740992.0 &&
+      floating <= 9007199254740992.0) {
     integer = (int64_t)floating;
     valid = true;
   }
@@ -177,7 +178,8 @@ static ice_status apply_timestamps(const ice_view *view, size_t row_count, uint3
     int64_t at = ice_view_index(view, row);
     int64_t us;
     ice_status status;
-    if (!ice_column_is_null(view->column, at) && ice_iso8601_parse_timestamp(ice_column_text(view->column, at), &us)) {
+    if (!ice_column_is_null(view->column, at) &&
+        ice_iso8601_parse_timestamp(ice_column_text(view->column, at), &us)) {
       status = ice_column_append_i64(out, us, err);
     } else {
       if (!ice_column_is_null(view->column, at)) {

@@ -116,8 +116,8 @@ void ice_dead_letter_writer_destroy(ice_dead_letter_writer *writer) {
 static ice_status error_id(const ice_dead_letter_writer *writer, const ice_dead_letter *letter,
                            char out[ICE_UUID_TEXT_SIZE + 1], ice_error *err) {
   // A random UUID, drawn once, as the name space of icesink's dead letters.
-  static const ice_uuid space = {{0x6b, 0x1f, 0x0a, 0x52, 0x8d, 0x3c, 0x4e, 0x7a, 0x9b, 0x15, 0x2c, 0xe4, 0x70, 0xd8,
-                                  0xa3, 0x96}};
+  static const ice_uuid space = {
+      {0x6b, 0x1f, 0x0a, 0x52, 0x8d, 0x3c, 0x4e, 0x7a, 0x9b, 0x15, 0x2c, 0xe4, 0x70, 0xd8, 0xa3, 0x96}};
   enum { NAME_MAX_SIZE = 4096 };
   ice_bytes name;
   ice_bytes_init(&name, NAME_MAX_SIZE);

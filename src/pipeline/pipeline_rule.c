@@ -85,7 +85,8 @@ static bool passes(const ice_rule_spec *rule, const ice_view *views, size_t row)
 void ice_rule_apply(const ice_rule_spec *rule, uint32_t index, const ice_view *views, size_t row_count,
                     ice_fault *faults) {
   for (size_t row = 0; row < row_count; row++) {
-    if (faults[row].kind == ICE_FAULT_NONE && ice_when_matches(&rule->when, views, row) && !passes(rule, views, row)) {
+    if (faults[row].kind == ICE_FAULT_NONE && ice_when_matches(&rule->when, views, row) &&
+        !passes(rule, views, row)) {
       ice_fault_set(&faults[row], ICE_FAULT_RULE, index);
     }
   }

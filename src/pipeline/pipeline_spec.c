@@ -40,10 +40,8 @@ ice_status ice_dead_letter_schema_build(ice_pipeline_spec *spec, ice_error *err)
       {ICE_STR_INIT("raw_payload"), ICE_KIND_STRING, false},
   };
   static const fixed_column after[] = {
-      {ICE_STR_INIT("kafka_topic"), ICE_KIND_STRING, true},
-      {ICE_STR_INIT("kafka_partition"), ICE_KIND_LONG, true},
-      {ICE_STR_INIT("kafka_offset"), ICE_KIND_LONG, true},
-      {ICE_STR_INIT("element_index"), ICE_KIND_INT, false},
+      {ICE_STR_INIT("kafka_topic"), ICE_KIND_STRING, true}, {ICE_STR_INIT("kafka_partition"), ICE_KIND_LONG, true},
+      {ICE_STR_INIT("kafka_offset"), ICE_KIND_LONG, true},  {ICE_STR_INIT("element_index"), ICE_KIND_INT, false},
       {ICE_STR_INIT("raw_bytes"), ICE_KIND_BINARY, false},
   };
   ice_status status = ICE_OK;

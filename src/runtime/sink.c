@@ -102,7 +102,8 @@ static bool ends_reached(const sink *self) {
   return true;
 }
 
-// True once everything that has to be read was read. Logs that grow have no end yet; once they do not, they are looked at again.
+// True once everything that has to be read was read. Logs that grow have no end yet; once they do not, they are
+// looked at again.
 static ice_status drained(sink *self, bool *out, ice_error *err) {
   *out = false;
   if (!self->options->until_end || !ends_reached(self)) {
@@ -122,7 +123,7 @@ done:
   return status;
 }
 
-// Deciding -----------------------------------------------------------------------------------------------------------
+// Deciding ----------------------------------------------------------------------------------------------------------
 
 static int64_t jittered(const sink *self, int64_t delay_ms) {
   uint16_t random = 0;
@@ -176,8 +177,10 @@ static ice_status decide(sink *self, ice_error *err) {
       return status;
     }
     if (last || give_up) {
-      ice_error_prepend(err, "the open epoch could not be committed for %lld s; its files stay, the next start "
-                        "resolves it", (long long)(failed_for / 1000));
+      ice_error_prepend(err,
+                        "the open epoch could not be committed for %lld s; its files stay, the next start "
+                        "resolves it",
+                        (long long)(failed_for / 1000));
       return status != ICE_OK ? status : err->status != ICE_OK ? err->status : ICE_CONFLICT;
     }
     self->failing = true;
@@ -193,8 +196,8 @@ static ice_status decide(sink *self, ice_error *err) {
     return ICE_OK;
   }
   ice_observe_log(self->options->observer, ICE_LOG_WARN,
-                  ICE_STR("Fenced: another process of this sink has moved the position; starting again from it"), NULL,
-                  0);
+                  ICE_STR("Fenced: another process of this sink has moved the position; starting again from it"),
+                  NULL, 0);
   if (++self->fenced > FENCED_MAX) {
     return ice_error_set(err, ICE_INVALID_STATE, "fenced %u times; is another process running this sink?",
                          self->fenced);
@@ -202,7 +205,7 @@ static ice_status decide(sink *self, ice_error *err) {
   return ICE_CONFLICT;
 }
 
-// Where the table is, for the source to tell -------------------------------------------------------------------------------
+// Where the table is, for the source to tell ------------------------------------------------------------------------
 
 // Called right after the source was sought: it stands where the table says.
 static ice_status begin_positions(sink *self, ice_error *err) {
@@ -255,7 +258,7 @@ static ice_status refresh_source(sink *self, ice_error *err) {
   }
 }
 
-// Moving data --------------------------------------------------------------------------------------------------------
+// Moving data -------------------------------------------------------------------------------------------------------
 
 static ice_status add_job(sink *self, ice_job *job, ice_error *err) {
   ice_status status = job->status;
@@ -274,8 +277,8 @@ static ice_status add_job(sink *self, ice_job *job, ice_error *err) {
   return status;
 }
 
-// Takes every job that is under way; with a first error the others are dropped. A job that was cancelled because the sink
-// stops ends the epoch before it.
+// Takes every job that is under way; with a first error the others are dropped. A job that was cancelled because the
+// sink stops ends the epoch before it.
 static ice_status drain(sink *self, bool drop, ice_error *err) {
   ice_status status = ICE_OK;
   while (ice_workers_pending(self->workers) > 0) {

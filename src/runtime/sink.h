@@ -10,10 +10,10 @@
 /// What a sink shows while it runs.
 typedef struct ice_sink_progress {
   ice_ingest_totals totals;
-  int64_t lag;             ///< records between the next offset and the last known end of the logs
-  int64_t since_commit_ms; ///< -1 before the first
-  int64_t last_commit_ms;  ///< how long the last commit took, -1 before the first
-  bool deciding_failed;    ///< a commit round has failed; the source is held back
+  int64_t lag;              ///< records between the next offset and the last known end of the logs
+  int64_t since_commit_ms;  ///< -1 before the first
+  int64_t last_commit_ms;   ///< how long the last commit took, -1 before the first
+  bool deciding_failed;     ///< a commit round has failed; the source is held back
 } ice_sink_progress;
 
 typedef struct ice_sink_options {
@@ -30,11 +30,13 @@ typedef struct ice_sink_options {
   uint32_t commit_retries;
   int64_t commit_retry_delay_ms;
   int64_t commit_give_up_ms;  ///< 0: never
-  /// How often to look for new partitions and at the ends of the logs. 0: twice a second, whenever the sink is idle; -1: never.
+  /// How often to look for new partitions and at the ends of the logs. 0: twice a second, whenever the sink is idle;
+  /// -1: never.
   int64_t discovery_interval_ms;
   /// Stop as soon as everything up to the ends of the logs, as they are at start, is committed.
   bool until_end;
-  /// With `until_end`: as long as this says true the logs still grow, and their ends are looked at again. May be NULL.
+  /// With `until_end`: as long as this says true the logs still grow, and their ends are looked at again. May be
+  /// NULL.
   bool (*growing)(void *context);
   void *growing_context;
   /// Set by anybody, a signal handler too: finish the open epoch and stop.
@@ -46,7 +48,8 @@ typedef struct ice_sink_options {
 
 /// Run until stopped, until the end is reached, or until an error that waiting does not cure.
 ///
-/// Errors: as of ice_ingest_start, ice_pipeline_process, ice_ingest_add; after an error the open epoch is dropped: the next
+/// Errors: as of ice_ingest_start, ice_pipeline_process, ice_ingest_add; after an error the open epoch is dropped:
+/// the next
 ///   run reads its records again. With ICE_ERROR_POLICY a policy stopped the sink.
 /// Threads: makes its workers and ends them; the calling thread does everything else.
 ICE_MUST_CHECK ice_status ice_sink_run(const ice_sink_options *options, ice_sink_progress *out, ice_error *err);

@@ -87,8 +87,8 @@ static void run_job(worker *self, ice_job *job) {
   ice_error_clear(&job->error);
   job->status = prepare(self, job);
   if (job->status == ICE_OK) {
-    job->status = ice_pipeline_process(self->pipeline, &job->chunk, options->source->partitions, &job->output,
-                                       &job->error);
+    job->status =
+        ice_pipeline_process(self->pipeline, &job->chunk, options->source->partitions, &job->output, &job->error);
   }
   int64_t held = (int64_t)(ice_chunk_memory(&job->chunk) + ice_pipeline_output_memory(&job->output));
   ice_budget_add(options->budget, held - job->counted);

@@ -13,7 +13,7 @@ typedef struct ice_job {
   ice_pipeline_output output;
   ice_status status;
   ice_error error;
-  int state;  ///< the pool's own
+  int state;        ///< the pool's own
   int64_t counted;  ///< bytes that the budget holds for it
 } ice_job;
 

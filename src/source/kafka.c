@@ -6,14 +6,20 @@
 
 enum {
   REQUEST_TIMEOUT_MS = 5000,
-  STEP_RECORDS = 2000,             ///< taken from librdkafka's queue at once
-  POLL_BYTES = 512 * 1024,         ///< a poll ends behind this
+  STEP_RECORDS = 2000,      ///< taken from librdkafka's queue at once
+  POLL_BYTES = 512 * 1024,  ///< a poll ends behind this
   POLL_RECORDS = 50000,
-  ENDS_EVERY_US = 500000,          ///< how often the known ends of the logs are brought up to date
-  COMMIT_WAIT_US = 2000000,        ///< how long destroy waits for offsets under way
+  ENDS_EVERY_US = 500000,    ///< how often the known ends of the logs are brought up to date
+  COMMIT_WAIT_US = 2000000,  ///< how long destroy waits for offsets under way
   COMMIT_STEP_MS = 50,
   LAST_ERROR_MAX = 256,
-  LOOK_AT_OFFSET_MS = 2000
+  LOOK_AT_OFFSET_MS = 2000,
+  WAKE_TIMEOUT_MS = 100,
+  WAKE_LEADERS_MAX = 32,
+  WAKE_EVERY_US = 5000,
+  WAKE_RECORDS_MIN = 200,  ///< a trickle needs no waking
+  /// First version with the setting fetch.queue.backoff.ms.
+  VERSION_WITH_QUEUE_BACKOFF = 0x020200ff
 };
 
 /// What poll has taken of one partition in a row, not yet in the chunk.
@@ -36,11 +42,18 @@ typedef struct kafka_source {
   rd_kafka_topic_t **handles;  ///< keep the topics known to the client
   uint32_t topic_count;
   uint32_t capacity;
-  int64_t *told;  ///< per partition: what the group was told last, -1 before
-  bool reassign;  ///< a seek waits for the next poll
+  int64_t *told;     ///< per partition: what the group was told last, -1 before
+  int32_t *leaders;  ///< per partition: the broker that had it when last looked at, -1: none
+  bool reassign;     ///< a seek waits for the next poll
   bool has_group;
   uint32_t commits_under_way;
   int64_t ends_us;
+  // What fills librdkafka's queue, and what was taken of it since its threads were woken last.
+  int64_t queued_records;
+  int64_t queued_bytes;
+  int64_t taken_records;
+  int64_t taken_bytes;
+  int64_t wake_us;
   rd_kafka_message_t **messages;
   // Partition of the message before, for records come in runs.
   const rd_kafka_topic_t *run_topic;
@@ -53,7 +66,7 @@ typedef struct kafka_source {
 
 static kafka_source *self_of(ice_source *source) { return (kafka_source *)(void *)source; }
 
-// Events of librdkafka -------------------------------------------------------------------------------------------------
+// Events of librdkafka ----------------------------------------------------------------------------------------------
 
 // Called from librdkafka's threads. What troubles a connection is a warning: the source waits and goes on.
 static void take_log(const rd_kafka_t *client, int level, const char *facility, const char *text) {
@@ -122,11 +135,10 @@ static ice_status fail_request(kafka_source *self, const char *what, rd_kafka_re
   if (status != ICE_OK) {
     return status;
   }
-  status = is_authorization(code)                      ? ICE_AUTH
-           : code == RD_KAFKA_RESP_ERR__TIMED_OUT      ? ICE_TIMEOUT
-           : code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-                 code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-                 code == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION
+  status = is_authorization(code)                 ? ICE_AUTH
+           : code == RD_KAFKA_RESP_ERR__TIMED_OUT ? ICE_TIMEOUT
+           : code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+                   code == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION
                ? ICE_NOT_FOUND
                : ICE_IO;
   ice_error_set(err, status, "%s: %s%s%s", what, rd_kafka_err2str(code), self->last_error[0] ? "; " : "",
@@ -138,7 +150,7 @@ static ice_status fail_request(kafka_source *self, const char *what, rd_kafka_re
   return status;
 }
 
-// Partitions and their logs ----------------------------------------------------------------------------------------------
+// Partitions and their logs -----------------------------------------------------------------------------------------
 
 static ice_status reserve_partition(kafka_source *self, ice_error *err) {
   if (self->base.partition_count < self->capacity) {
@@ -158,6 +170,11 @@ static ice_status reserve_partition(kafka_source *self, ice_error *err) {
     return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %u partitions", capacity);
   }
   self->told = told;
+  int32_t *leaders = realloc(self->leaders, capacity * sizeof *leaders);
+  if (!leaders) {
+    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %u partitions", capacity);
+  }
+  self->leaders = leaders;
   self->capacity = capacity;
   return ICE_OK;
 }
@@ -170,6 +187,7 @@ static ice_status add_topic_partitions(kafka_source *self, const char *topic, in
     }
     ICE_TRY(reserve_partition(self, err));
     self->told[self->base.partition_count] = -1;
+    self->leaders[self->base.partition_count] = -1;
     self->base.partitions[self->base.partition_count++] =
         (ice_source_partition){.topic = ice_str_of(topic), .partition = partition, .next = -1, .committed = -1};
   }
@@ -196,14 +214,20 @@ static ice_status find_partitions(kafka_source *self, ice_error *err) {
       goto done;
     }
     ICE_TRY(add_topic_partitions(self, self->topics[i], topic->partition_cnt, err));
+    for (int j = 0; j < topic->partition_cnt; j++) {
+      int64_t index = ice_source_find(&self->base, ice_str_of(self->topics[i]), topic->partitions[j].id);
+      if (index >= 0) {
+        self->leaders[index] = topic->partitions[j].leader;
+      }
+    }
   }
 done:
   rd_kafka_metadata_destroy(known);
   return status;
 }
 
-// Asks the leaders of all partitions at once. The times -1 and -2 of ListOffsets stand for the end, which for committed reads
-// is the last stable offset, and the start.
+// Asks the leaders of all partitions at once. The times -1 and -2 of ListOffsets stand for the end, which for
+// committed reads is the last stable offset, and the start.
 static ice_status ask_offsets(kafka_source *self, bool ends, ice_error *err) {
   ice_status status = ICE_OK;
   uint32_t count = self->base.partition_count;
@@ -227,8 +251,10 @@ static ice_status ask_offsets(kafka_source *self, bool ends, ice_error *err) {
     }
   }
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    status = fail_request(self, ends ? "the broker was asked for the ends of the logs"
-                                     : "the broker was asked for the starts of the logs", code, err);
+    status = fail_request(
+        self,
+        ends ? "the broker was asked for the ends of the logs" : "the broker was asked for the starts of the logs",
+        code, err);
   }
   rd_kafka_topic_partition_list_destroy(list);
   return status;
@@ -258,14 +284,15 @@ static void update_ends(kafka_source *self) {
     ice_source_partition *partition = &self->base.partitions[i];
     int64_t low;
     int64_t high;
-    if (partition->assigned && rd_kafka_get_watermark_offsets(self->client, partition->topic.data, partition->partition,
-                                                              &low, &high) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (partition->assigned &&
+        rd_kafka_get_watermark_offsets(self->client, partition->topic.data, partition->partition, &low, &high) ==
+            RD_KAFKA_RESP_ERR_NO_ERROR) {
       partition->log_end = high > partition->log_end ? high : partition->log_end;
     }
   }
 }
 
-// Reading ------------------------------------------------------------------------------------------------------------------
+// Reading -----------------------------------------------------------------------------------------------------------
 
 static ice_status kafka_seek(ice_source *source, uint32_t partition, int64_t offset, ice_error *err) {
   kafka_source *self = self_of(source);
@@ -320,7 +347,8 @@ static ice_status close_run(const kafka_source *self, taken *run, ice_chunk *chu
   return ice_chunk_add_range(chunk, &range, err);
 }
 
-static ice_status open_run(const kafka_source *self, taken *run, uint32_t partition, ice_chunk *chunk, ice_error *err) {
+static ice_status open_run(const kafka_source *self, taken *run, uint32_t partition, ice_chunk *chunk,
+                           ice_error *err) {
   if (run->open && run->partition == partition) {
     return ICE_OK;
   }
@@ -339,7 +367,8 @@ static ice_status copy_bytes(ice_chunk *chunk, const void *data, size_t size, ui
   return data ? ice_bytes_append(&chunk->data, data, size, err) : ICE_OK;
 }
 
-static ice_status add_message(const rd_kafka_message_t *message, uint32_t partition, ice_chunk *chunk, ice_error *err) {
+static ice_status add_message(const rd_kafka_message_t *message, uint32_t partition, ice_chunk *chunk,
+                              ice_error *err) {
   rd_kafka_timestamp_type_t kind;
   ice_record record = {.offset = message->offset, .partition = partition};
   record.timestamp_ms = rd_kafka_message_timestamp(message, &kind);
@@ -355,16 +384,27 @@ done:
 }
 
 static bool passes_by_itself(rd_kafka_resp_err_t code) {
-  static const rd_kafka_resp_err_t codes[] = {
-      RD_KAFKA_RESP_ERR__TRANSPORT, RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, RD_KAFKA_RESP_ERR__RESOLVE,
-      RD_KAFKA_RESP_ERR__TIMED_OUT, RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE, RD_KAFKA_RESP_ERR__SSL,
-      RD_KAFKA_RESP_ERR__WAIT_COORD, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT, RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION,
-      RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-      RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE,
-      RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR, RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,
-      RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH, RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
-      RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
-      RD_KAFKA_RESP_ERR_NOT_COORDINATOR, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED};
+  static const rd_kafka_resp_err_t codes[] = {RD_KAFKA_RESP_ERR__TRANSPORT,
+                                              RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
+                                              RD_KAFKA_RESP_ERR__RESOLVE,
+                                              RD_KAFKA_RESP_ERR__TIMED_OUT,
+                                              RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE,
+                                              RD_KAFKA_RESP_ERR__SSL,
+                                              RD_KAFKA_RESP_ERR__WAIT_COORD,
+                                              RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+                                              RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION,
+                                              RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+                                              RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+                                              RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE,
+                                              RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE,
+                                              RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
+                                              RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,
+                                              RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH,
+                                              RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
+                                              RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+                                              RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+                                              RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+                                              RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED};
   for (size_t i = 0; i < ICE_COUNT_OF(codes); i++) {
     if (codes[i] == code) {
       return true;
@@ -378,11 +418,12 @@ static ice_status fail_offset(kafka_source *self, const ice_source_partition *pa
   int64_t high = partition->log_end;
   (void)rd_kafka_query_watermark_offsets(self->client, partition->topic.data, partition->partition, &low, &high,
                                          LOOK_AT_OFFSET_MS);
-  return ice_error_set(err, ICE_NOT_FOUND,
-                       "topic %.*s, partition %d: offset %lld is wanted, the log has [%lld, %lld); the records in between "
-                       "are gone, or the topic was recreated",
-                       ICE_STR_ARG(partition->topic), partition->partition, (long long)partition->next, (long long)low,
-                       (long long)high);
+  return ice_error_set(
+      err, ICE_NOT_FOUND,
+      "topic %.*s, partition %d: offset %lld is wanted, the log has [%lld, %lld); the records in between "
+      "are gone, or the topic was recreated",
+      ICE_STR_ARG(partition->topic), partition->partition, (long long)partition->next, (long long)low,
+      (long long)high);
 }
 
 // Whatever may stand for skipped records ends the run: librdkafka goes on behind a batch that it could not read.
@@ -460,11 +501,49 @@ static ice_status take_step(kafka_source *self, int timeout_ms, ice_chunk *chunk
   return status;
 }
 
+// A thread of librdkafka that found the queue full looks again only after a second (until version 2.2), unless it has
+// something to do meanwhile. So that a queue much smaller than a second's records does not hold the reading back,
+// each leader is asked for one offset whenever a good part of the queue was taken.
+static void wake_fetchers(kafka_source *self, bool idle) {
+  int64_t now = self->port->clock.monotonic_us(self->port->clock.context);
+  bool due = self->taken_records >= self->queued_records / 16 || self->taken_bytes >= self->queued_bytes / 16 ||
+             (idle && self->taken_records >= WAKE_RECORDS_MIN);
+  if (!due || now - self->wake_us < WAKE_EVERY_US || rd_kafka_version() >= VERSION_WITH_QUEUE_BACKOFF) {
+    return;
+  }
+  int32_t asked[WAKE_LEADERS_MAX];
+  int count = 0;
+  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(WAKE_LEADERS_MAX);
+  for (uint32_t i = 0; i < self->base.partition_count && count < WAKE_LEADERS_MAX; i++) {
+    const ice_source_partition *partition = &self->base.partitions[i];
+    bool known = !partition->assigned || self->leaders[i] < 0;
+    for (int j = 0; j < count && !known; j++) {
+      known = asked[j] == self->leaders[i];
+    }
+    if (!known) {
+      asked[count++] = self->leaders[i];
+      rd_kafka_topic_partition_list_add(list, partition->topic.data, partition->partition)->offset =
+          RD_KAFKA_OFFSET_END;
+    }
+  }
+  // Only the asking counts; what is wrong with a broker is seen elsewhere.
+  if (count > 0) {
+    (void)rd_kafka_offsets_for_times(self->client, list, WAKE_TIMEOUT_MS);
+  }
+  rd_kafka_topic_partition_list_destroy(list);
+  self->taken_records = 0;
+  self->taken_bytes = 0;
+  self->wake_us = self->port->clock.monotonic_us(self->port->clock.context);
+}
+
 static ice_status kafka_poll(ice_source *source, ice_chunk *chunk, int64_t timeout_us, ice_error *err) {
   kafka_source *self = self_of(source);
   size_t start = chunk->data.size;
   size_t ranges = chunk->range_count;
-  int timeout_ms = timeout_us <= 0 ? 0 : timeout_us > 3600 * 1000000LL ? 3600 * 1000 : (int)((timeout_us + 999) / 1000);
+  size_t records = chunk->record_count;
+  int timeout_ms = timeout_us <= 0                 ? 0
+                   : timeout_us > 3600 * 1000000LL ? 3600 * 1000
+                                                   : (int)((timeout_us + 999) / 1000);
   ssize_t count = 0;
   ice_status status = ICE_OK;
   ICE_TRY(serve_events(self, err));
@@ -473,7 +552,8 @@ static ice_status kafka_poll(ice_source *source, ice_chunk *chunk, int64_t timeo
   }
   // Records may be empty, so their number is bounded too; what does not fit waits in the queue.
   size_t records_max = chunk->record_count + POLL_RECORDS;
-  records_max = records_max < ICE_CHUNK_RECORDS_MAX - STEP_RECORDS ? records_max : ICE_CHUNK_RECORDS_MAX - STEP_RECORDS;
+  records_max =
+      records_max < ICE_CHUNK_RECORDS_MAX - STEP_RECORDS ? records_max : ICE_CHUNK_RECORDS_MAX - STEP_RECORDS;
   if (chunk->record_count >= records_max) {
     goto done;
   }
@@ -493,6 +573,9 @@ static ice_status kafka_poll(ice_source *source, ice_chunk *chunk, int64_t timeo
       }
     }
   } while (count > 0 && chunk->data.size - start < POLL_BYTES && chunk->record_count < records_max);
+  self->taken_records += (int64_t)(chunk->record_count - records);
+  self->taken_bytes += (int64_t)(chunk->data.size - start);
+  wake_fetchers(self, count <= 0);
   update_ends(self);
 done:
   return status;
@@ -532,7 +615,7 @@ done:
   return status;
 }
 
-// Handle -------------------------------------------------------------------------------------------------------------------
+// Handle ------------------------------------------------------------------------------------------------------------
 
 static void kafka_destroy(ice_source *source) {
   kafka_source *self = self_of(source);
@@ -559,6 +642,7 @@ static void kafka_destroy(ice_source *source) {
   free(self->handles);
   free(self->base.partitions);
   free(self->told);
+  free(self->leaders);
   free(self->messages);
   free(self);
 }
@@ -602,6 +686,12 @@ done:
   return status;
 }
 
+static int64_t number_of(const rd_kafka_conf_t *conf, const char *name) {
+  char text[32];
+  size_t size = sizeof text;
+  return rd_kafka_conf_get(conf, name, text, &size) == RD_KAFKA_CONF_OK ? strtoll(text, NULL, 10) : 0;
+}
+
 static ice_status create_client(kafka_source *self, const ice_kafka_options *options, ice_error *err) {
   char problem[LAST_ERROR_MAX];
   rd_kafka_conf_t *conf;
@@ -609,6 +699,8 @@ static ice_status create_client(kafka_source *self, const ice_kafka_options *opt
   if (status != ICE_OK) {
     return status;
   }
+  self->queued_records = number_of(conf, "queued.min.messages");
+  self->queued_bytes = number_of(conf, "queued.max.messages.kbytes") * 1024;
   rd_kafka_conf_set_opaque(conf, self);
   rd_kafka_conf_set_log_cb(conf, take_log);
   rd_kafka_conf_set_error_cb(conf, take_error);

@@ -1,5 +1,5 @@
-/// A topic read from a Kafka broker, by librdkafka. Partitions are assigned by hand: the table holds the position, so the
-/// group protocol decides nothing.
+/// A topic read from a Kafka broker, by librdkafka. Partitions are assigned by hand: the table holds the position, so
+/// the group protocol decides nothing.
 #ifndef ICE_SOURCE_KAFKA_H
 #define ICE_SOURCE_KAFKA_H
 
@@ -39,12 +39,13 @@ typedef struct ice_kafka_options {
 
 /// Make a client; nothing is awaited from the broker. The partitions come with ice_source_refresh.
 ///
-/// Records of transactions that were aborted or are open are never given; their offsets, those of control records and those
-/// that compaction removed are gaps. An offset that the log does not have is NOT_FOUND with the numbers, never a jump.
-/// A broker that cannot be reached is waited for: refresh gives TIMEOUT or IO with RETRYABLE, poll gives nothing.
-/// ice_source_commit tells the group what the partitions' `committed` say, without waiting for the answer.
+/// Records of transactions that were aborted or are open are never given; their offsets, those of control records and
+/// those that compaction removed are gaps. An offset that the log does not have is NOT_FOUND with the numbers, never
+/// a jump. A broker that cannot be reached is waited for: refresh gives TIMEOUT or IO with RETRYABLE, poll gives
+/// nothing. ice_source_commit tells the group what the partitions' `committed` say, without waiting for the answer.
 /// Ownership: `*out` is the caller's (ice_source_destroy, which waits up to two seconds for offsets under way).
-/// Errors: INVALID_ARGUMENT (a setting that librdkafka refuses, or that icesink sets itself), NO_MEMORY; of refresh and poll
+/// Errors: INVALID_ARGUMENT (a setting that librdkafka refuses, or that icesink sets itself), NO_MEMORY; of refresh
+/// and poll
 ///   also AUTH, NOT_FOUND (topic, offset), CORRUPT (a batch that librdkafka could not read).
 /// Threads: one at a time; librdkafka has its own, which only log.
 ICE_MUST_CHECK ice_status ice_kafka_source_open(const ice_kafka_options *options, ice_source **out, ice_error *err);

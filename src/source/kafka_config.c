@@ -10,7 +10,9 @@ enum {
   QUEUED_RECORDS_MIN = 1000,
   QUEUED_RECORDS_MAX = 100000,
   PARTITION_FETCH_MAX = 1 << 20,
-  VALUE_MAX = 1 << 16
+  VALUE_MAX = 1 << 16,
+  /// First version with the setting fetch.queue.backoff.ms; kafka.c helps the ones before.
+  VERSION_WITH_QUEUE_BACKOFF = 0x020200ff
 };
 
 /// What icesink's promise rests on. A property may repeat the value, nothing else.
@@ -34,8 +36,9 @@ static const struct {
 static ice_status set(rd_kafka_conf_t *conf, const char *name, const char *value, ice_error *err) {
   char problem[256];
   rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, name, value, problem, sizeof problem);
-  return result == RD_KAFKA_CONF_OK ? ICE_OK
-                                    : ice_error_set(err, ICE_INVALID_ARGUMENT, "librdkafka refuses %s: %s", name, problem);
+  return result == RD_KAFKA_CONF_OK
+             ? ICE_OK
+             : ice_error_set(err, ICE_INVALID_ARGUMENT, "librdkafka refuses %s: %s", name, problem);
 }
 
 static ice_status set_number(rd_kafka_conf_t *conf, const char *name, int64_t value, ice_error *err) {
@@ -69,16 +72,16 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high) {
   return value < low ? low : value > high ? high : value;
 }
 
-// Half of the memory for the bytes of queued records, the other half for what librdkafka holds beside them and for answers
-// that are being read.
+// Half of the memory for the bytes of queued records, the other half for what librdkafka holds beside them and for
+// answers that are being read.
 static ice_status set_memory(rd_kafka_conf_t *conf, int64_t memory, ice_error *err) {
   memory = clamp(memory > 0 ? memory : MEMORY_DEFAULT, MEMORY_MIN, MEMORY_MAX);
   int64_t fetch = clamp(memory / 4, 256 << 10, 16 << 20);
   int64_t partition = clamp(fetch, 1, PARTITION_FETCH_MAX);
   ice_status status = ICE_OK;
   ICE_TRY(set_number(conf, "queued.max.messages.kbytes", memory / 2 / 1024, err));
-  ICE_TRY(set_number(conf, "queued.min.messages", clamp(memory / 2 / RECORD_OVERHEAD, QUEUED_RECORDS_MIN,
-                                                        QUEUED_RECORDS_MAX), err));
+  ICE_TRY(set_number(conf, "queued.min.messages",
+                     clamp(memory / 2 / RECORD_OVERHEAD, QUEUED_RECORDS_MIN, QUEUED_RECORDS_MAX), err));
   ICE_TRY(set_number(conf, "message.max.bytes", partition, err));
   ICE_TRY(set_number(conf, "max.partition.fetch.bytes", partition, err));
   ICE_TRY(set_number(conf, "fetch.max.bytes", fetch, err));
@@ -123,6 +126,14 @@ ice_status ice_kafka_config_create(const ice_kafka_options *options, rd_kafka_co
   }
   ICE_TRY(set(conf, "client.id", "icesink", err));
   ICE_TRY(set(conf, "check.crcs", "true", err));
+  // One fetch is under way per broker: at the start the first may ask for idle partitions alone, and then the others
+  // wait for it.
+  ICE_TRY(set(conf, "fetch.wait.max.ms", "50", err));
+  // A broker that comes back is found soon; the default waits up to ten seconds.
+  ICE_TRY(set(conf, "reconnect.backoff.max.ms", "2000", err));
+  if (rd_kafka_version() >= VERSION_WITH_QUEUE_BACKOFF) {
+    ICE_TRY(set(conf, "fetch.queue.backoff.ms", "5", err));
+  }
   ICE_TRY(set_memory(conf, options->memory, err));
   ICE_TRY(set_text(conf, "security.protocol", options->security_protocol, err));
   ICE_TRY(set_text(conf, "sasl.mechanism", options->sasl_mechanism, err));

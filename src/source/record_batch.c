@@ -180,9 +180,8 @@ static ice_status open_records(const ice_record_batch *batch, ice_compressor *co
 ice_status ice_record_batch_read(const ice_record_batch *batch, ice_compressor *compressor, size_t data_at,
                                  uint32_t partition, int64_t from, ice_chunk *chunk, ice_error *err) {
   ice_status status = ICE_OK;
-  ice_chunk_range range = {.partition = partition,
-                           .from = from,
-                           .to = batch->base_offset + batch->last_offset_delta + 1};
+  ice_chunk_range range = {
+      .partition = partition, .from = from, .to = batch->base_offset + batch->last_offset_delta + 1};
   if (range.to <= range.from) {
     goto done;
   }

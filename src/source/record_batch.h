@@ -31,7 +31,8 @@ typedef struct ice_record_batch {
 ///
 /// Errors: CORRUPT (bad length, magic other than 2, unknown codec, counts that cannot be).
 ///   LIMIT when `size` holds fewer than ICE_RECORD_BATCH_HEADER bytes.
-ICE_MUST_CHECK ice_status ice_record_batch_parse(const void *data, size_t size, ice_record_batch *out, ice_error *err);
+ICE_MUST_CHECK ice_status ice_record_batch_parse(const void *data, size_t size, ice_record_batch *out,
+                                                 ice_error *err);
 
 /// True when the CRC-32C of the whole batch at `data` (`batch->size` bytes) is right.
 bool ice_record_batch_check(const ice_record_batch *batch, const void *data);

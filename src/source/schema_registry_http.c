@@ -56,15 +56,15 @@ done:
 // The error_code member of the answer, or 0 where the answer is not a registry's.
 static json_int_t error_code(const schema_registry_http *self) {
   json_error_t problem;
-  json_t *root = json_loadb((const char *)self->response.body.data, self->response.body.size, JSON_REJECT_DUPLICATES,
-                            &problem);
+  json_t *root =
+      json_loadb((const char *)self->response.body.data, self->response.body.size, JSON_REJECT_DUPLICATES, &problem);
   json_int_t code = json_integer_value(json_object_get(root, "error_code"));
   json_decref(root);
   return code;
 }
 
-// Some registries give 404 itself as the code, and so do some for a path that does not exist; whether this base URL is a
-// registry's is what its list of subjects shows.
+// Some registries give 404 itself as the code, and so do some for a path that does not exist; whether this base URL
+// is a registry's is what its list of subjects shows.
 static ice_status check_unknown(schema_registry_http *self, uint32_t id, ice_error *err) {
   json_int_t code = error_code(self);
   ice_status status = ICE_OK;

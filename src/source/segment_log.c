@@ -77,8 +77,8 @@ void ice_segment_log_close(ice_segment_log *log) {
 
 ice_status ice_segment_log_path(const ice_segment_log *log, int64_t base_offset, char out[ICE_SEGMENT_PATH_MAX],
                                 ice_error *err) {
-  int size = snprintf(out, ICE_SEGMENT_PATH_MAX, "%s/%0*lld.log", log->directory, (int)NAME_DIGITS,
-                      (long long)base_offset);
+  int size =
+      snprintf(out, ICE_SEGMENT_PATH_MAX, "%s/%0*lld.log", log->directory, (int)NAME_DIGITS, (long long)base_offset);
   return size > 0 && size < ICE_SEGMENT_PATH_MAX ? ICE_OK
                                                  : ice_error_set(err, ICE_LIMIT, "path too long: %s", log->directory);
 }

@@ -263,7 +263,13 @@ static ice_status next_file(segment_source *self, partition_reader *reader, bool
   *moved = false;
   ice_status status = ICE_OK;
   size_t index;
-  if (!find_file(&reader->log, reader->file_base, &index) || index + 1 >= reader->log.file_count) {
+  if (!find_file(&reader->log, reader->file_base, &index) || reader->log.base_offsets[index] != reader->file_base) {
+    // Retention deleted the file that was just read to its end: look for the offset anew, or say that it is gone.
+    close_file(self, reader);
+    *moved = reader->log.file_count > 0;
+    goto done;
+  }
+  if (index + 1 >= reader->log.file_count) {
     goto done;
   }
   close_file(self, reader);
@@ -401,7 +407,7 @@ ice_status ice_segment_source_open(const ice_port *port, const ice_segment_optio
   }
   self->base.interface = &segment_interface;
   self->port = port;
-  self->read_size = options->read_size == 0             ? DEFAULT_READ_SIZE
+  self->read_size = options->read_size == 0              ? DEFAULT_READ_SIZE
                     : options->read_size < READ_SIZE_MIN ? READ_SIZE_MIN
                                                          : options->read_size;
   ice_bytes_init(&self->data, ICE_RECORD_BATCH_SIZE_MAX + ICE_RECORD_BATCH_OVERHEAD);

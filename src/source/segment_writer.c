@@ -68,8 +68,8 @@ ice_status ice_segment_writer_append(ice_segment_writer *writer, ice_record_batc
                                      ice_error *err) {
   int32_t count = builder->record_count;
   ice_bytes_clear(&writer->batch);
-  ice_status status = ice_record_batch_builder_finish(builder, writer->compressor, codec, writer->next, &writer->batch,
-                                                      err);
+  ice_status status =
+      ice_record_batch_builder_finish(builder, writer->compressor, codec, writer->next, &writer->batch, err);
   if (status == ICE_OK) {
     status = writer->port->files.write(writer->port->files.context, writer->file, writer->batch.data,
                                        writer->batch.size, err);

@@ -73,7 +73,8 @@ typedef struct ice_source_partition {
   int64_t log_end;    ///< one behind the last offset that the log had when it was last looked at
   int64_t next;       ///< next offset that poll will give; -1 before ice_source_seek
   bool assigned;
-  /// Next offset according to the table, as whoever drives the source has set it; -1: not known. ice_source_commit tells it.
+  /// Next offset according to the table, as whoever drives the source has set it; -1: not known. ice_source_commit
+  /// tells it.
   int64_t committed;
 } ice_source_partition;
 
@@ -107,8 +108,8 @@ ICE_MUST_CHECK static inline ice_status ice_source_seek(ice_source *source, uint
   return source->interface->seek(source, partition, offset, err);
 }
 
-/// Append the next records to `chunk`: up to a few hundred KiB of one or several partitions, in the order of offsets within
-/// each. Returns OK with the chunk as it was when nothing came within `timeout_us`.
+/// Append the next records to `chunk`: up to a few hundred KiB of one or several partitions, in the order of offsets
+/// within each. Returns OK with the chunk as it was when nothing came within `timeout_us`.
 ///
 /// Errors: CORRUPT (file and byte), IO, NOT_FOUND (the offset is not in the log; position in the message).
 ICE_MUST_CHECK static inline ice_status ice_source_poll(ice_source *source, ice_chunk *chunk, int64_t timeout_us,

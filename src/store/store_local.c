@@ -205,8 +205,8 @@ static ice_status local_create(ice_store *store, ice_str location, ice_upload **
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a path");
   }
   split_directory(upload->path, directory);
-  int size = snprintf(name, sizeof name, "%s.%02x%02x%02x%02x%02x%02x%02x%02x.tmp", upload->path, random[0], random[1],
-                      random[2], random[3], random[4], random[5], random[6], random[7]);
+  int size = snprintf(name, sizeof name, "%s.%02x%02x%02x%02x%02x%02x%02x%02x.tmp", upload->path, random[0],
+                      random[1], random[2], random[3], random[4], random[5], random[6], random[7]);
   if (size < 0 || (size_t)size >= sizeof name) {
     ICE_FAIL(ICE_LIMIT, "path too long: %s", upload->path);
   }
@@ -317,9 +317,8 @@ static ice_status list_entry(void *context, const char *name, ice_file_kind kind
   }
   char location[PATH_MAX + 8];
   int length = snprintf(location, sizeof location, "file://%s", path);
-  ice_object_info object = {.location = ice_str_make(location, (size_t)length),
-                            .size = info.size,
-                            .modified_us = info.modified_us};
+  ice_object_info object = {
+      .location = ice_str_make(location, (size_t)length), .size = info.size, .modified_us = info.modified_us};
   return here->visit(here->context, &object, err);
 }
 

@@ -121,10 +121,12 @@ static inline ice_status rows_scalar(ice_column *column, uint64_t seed, uint64_t
     case 4: return ice_column_append_i64(column, (int64_t)draw, err);
     case 5: return ice_column_append_f32(column, (float)rows_double(draw), err);
     case 6: return ice_column_append_f64(column, rows_double(draw), err);
-    case 7: return rows_decimal(column, (int64_t)(draw % 1999999999) < 999999999 ? -1 : 0,
-                                (uint64_t)((int64_t)(draw % 1999999999) - 999999999), err);
-    case 8: return rows_decimal(column, (int64_t)(draw % 2000000000000000001u) < 1000000000000000000 ? -1 : 0,
-                                (uint64_t)((int64_t)(draw % 2000000000000000001u) - 1000000000000000000), err);
+    case 7:
+      return rows_decimal(column, (int64_t)(draw % 1999999999) < 999999999 ? -1 : 0,
+                          (uint64_t)((int64_t)(draw % 1999999999) - 999999999), err);
+    case 8:
+      return rows_decimal(column, (int64_t)(draw % 2000000000000000001u) < 1000000000000000000 ? -1 : 0,
+                          (uint64_t)((int64_t)(draw % 2000000000000000001u) - 1000000000000000000), err);
     case 9: return rows_decimal(column, (int64_t)(draw % 2000000001) - 1000000000, rows_draw(seed, row, 99), err);
     case 10: return ice_column_append_i32(column, (int32_t)(draw % 40000) - 5000, err);
     case 11: return ice_column_append_i64(column, (int64_t)(draw % 86400000000u), err);

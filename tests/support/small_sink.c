@@ -27,13 +27,13 @@ static const ice_table_ident tables[] = {
     {ICE_STR_INIT("db"), ICE_STR_INIT("errors")},
 };
 
-#define must(call)                                                  \
-  do {                                                              \
-    ice_error must_error = {0};                                     \
-    ice_error *err = &must_error;                                   \
-    if ((call) != ICE_OK) {                                         \
-      fail_msg("%s: %s", #call, must_error.message);                \
-    }                                                               \
+#define must(call)                                   \
+  do {                                               \
+    ice_error must_error = {0};                      \
+    ice_error *err = &must_error;                    \
+    if ((call) != ICE_OK) {                          \
+      fail_msg("%s: %s", #call, must_error.message); \
+    }                                                \
   } while (0)
 
 static void write_topic(small_sink *sink, int32_t partitions) {

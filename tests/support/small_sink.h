@@ -8,7 +8,7 @@
 typedef struct small_sink {
   char directory[256];
   int64_t messages;
-  int64_t rows;          ///< what the topic has to become
+  int64_t rows;  ///< what the topic has to become
   int64_t dead_letters;
 } small_sink;
 

@@ -42,6 +42,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 log.retention.check.interval.ms=1000
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 END
     echo "127.0.0.1:$port" >"$1/address"
     id=$(java -cp "$jars/*" kafka.tools.StorageTool random-uuid 2>/dev/null | tail -n 1)

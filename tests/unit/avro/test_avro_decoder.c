@@ -402,8 +402,7 @@ typedef struct promotion_case {
   const char *expected;  ///< NULL: does not resolve
 } promotion_case;
 
-#define CASE(writer, reader, data, expected) \
-  { writer, reader, data, sizeof(data) - 1, expected }
+#define CASE(writer, reader, data, expected) {writer, reader, data, sizeof(data) - 1, expected}
 
 static void test_avro_decoder__resolves_every_pair_of_primitives(void **state) {
   (void)state;

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include "http/http_client.h"
 #include "http_test_server.h"
 
@@ -161,6 +162,31 @@ static void test_http_client__tells_a_lost_answer_from_a_request_that_never_left
   end(&self);
 }
 
+// Stands for OpenSSL writing to a closed connection: the signal comes while a request is under way.
+static const char *raise_signal(http_test_server *server, const char *request) {
+  (void)request;
+  pthread_t *asking = server->context;
+  pthread_kill(*asking, SIGPIPE);
+  return greet(server, request);
+}
+
+static void test_http_client__keeps_a_broken_pipe_from_the_host(void **context) {
+  (void)context;
+  fixture self;
+  pthread_t own = pthread_self();
+  begin(&self, raise_signal, "/", 0);
+  self.server->context = &own;
+  // Without the guard the default action ends the process here.
+  assert_int_equal(get(&self, NULL), ICE_OK);
+  sigset_t waiting;
+  sigset_t mask;
+  assert_int_equal(sigpending(&waiting), 0);
+  assert_int_equal(sigismember(&waiting, SIGPIPE), 0);
+  assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
+  assert_int_equal(sigismember(&mask, SIGPIPE), 0);
+  end(&self);
+}
+
 static const char *say_nothing(http_test_server *server, const char *request) {
   (void)server;
   (void)request;
@@ -244,6 +270,7 @@ int main(void) {
       cmocka_unit_test(test_http_client__gives_a_redirect_as_it_came),
       cmocka_unit_test(test_http_client__takes_no_body_beyond_its_limit),
       cmocka_unit_test(test_http_client__tells_a_lost_answer_from_a_request_that_never_left),
+      cmocka_unit_test(test_http_client__keeps_a_broken_pipe_from_the_host),
       cmocka_unit_test(test_http_client__gives_up_after_silence),
       cmocka_unit_test(test_http_client__ends_when_it_is_stopped),
       cmocka_unit_test(test_http_client__refuses_requests_that_would_smuggle_or_leak),

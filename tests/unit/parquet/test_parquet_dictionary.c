@@ -45,12 +45,12 @@ static void test_parquet_dictionary__stops_at_its_size(void **context) {
   uint16_t codes[10];
   size_t done = 0;
   ice_parquet_dictionary_init(&dictionary, 8, 3 * 8);
-  assert_int_equal(
-      ice_parquet_dictionary_encode_fixed(&dictionary, (const uint8_t *)values, 7, codes, &done, NULL), ICE_OK);
+  assert_int_equal(ice_parquet_dictionary_encode_fixed(&dictionary, (const uint8_t *)values, 7, codes, &done, NULL),
+                   ICE_OK);
   assert_int_equal(done, 4);
   assert_int_equal(dictionary.count, 3);
-  assert_int_equal(
-      ice_parquet_dictionary_encode_fixed(&dictionary, (const uint8_t *)values, 4, codes, &done, NULL), ICE_OK);
+  assert_int_equal(ice_parquet_dictionary_encode_fixed(&dictionary, (const uint8_t *)values, 4, codes, &done, NULL),
+                   ICE_OK);
   assert_int_equal(done, 4);
   assert_int_equal(codes[3], 2);
   ice_parquet_dictionary_deinit(&dictionary);
@@ -93,8 +93,8 @@ static void test_parquet_dictionary__tells_zeros_and_nans_apart_by_their_bits(vo
   uint16_t codes[4];
   size_t done = 0;
   ice_parquet_dictionary_init(&dictionary, 8, 1000);
-  assert_int_equal(
-      ice_parquet_dictionary_encode_fixed(&dictionary, (const uint8_t *)values, 4, codes, &done, NULL), ICE_OK);
+  assert_int_equal(ice_parquet_dictionary_encode_fixed(&dictionary, (const uint8_t *)values, 4, codes, &done, NULL),
+                   ICE_OK);
   static const uint16_t wanted[] = {0, 1, 0, 1};
   assert_memory_equal(codes, wanted, sizeof wanted);
   ice_parquet_dictionary_deinit(&dictionary);

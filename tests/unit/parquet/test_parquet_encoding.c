@@ -172,13 +172,13 @@ static bool decodes(const uint8_t *data, size_t size, unsigned width, size_t cou
 static void test_parquet_encoding__rejects_damage(void **context) {
   (void)context;
   assert_false(decodes((const uint8_t *)"", 0, 3, 1));
-  assert_false(decodes((const uint8_t *)"\x10", 1, 3, 8));            // run without its value
+  assert_false(decodes((const uint8_t *)"\x10", 1, 3, 8));  // run without its value
   assert_true(decodes((const uint8_t *)"\x10\x05", 2, 3, 8));
-  assert_false(decodes((const uint8_t *)"\x10\x05", 2, 3, 9));        // one number more than there is
-  assert_false(decodes((const uint8_t *)"\x10\x08", 2, 3, 8));        // a value of four bits
+  assert_false(decodes((const uint8_t *)"\x10\x05", 2, 3, 9));          // one number more than there is
+  assert_false(decodes((const uint8_t *)"\x10\x08", 2, 3, 8));          // a value of four bits
   assert_false(decodes((const uint8_t *)"\x00\x05\x10\x05", 4, 3, 8));  // a run of nothing
   assert_false(decodes((const uint8_t *)"\x80\x80\x80\x80\x80\x01\x05", 7, 3, 8));
-  assert_false(decodes((const uint8_t *)"\x03", 1, 3, 8));            // packed, but nothing there
+  assert_false(decodes((const uint8_t *)"\x03", 1, 3, 8));             // packed, but nothing there
   assert_true(decodes((const uint8_t *)"\x05\x88\xc6\xfa", 4, 3, 8));  // the last group cut short
   assert_false(decodes((const uint8_t *)"\x05\x88\xc6\xfa", 4, 3, 9));
   ice_parquet_rle_decoder decoder;

@@ -162,9 +162,9 @@ static void test_parquet_levels__a_required_field_may_be_missing_with_its_parent
   assert_int_equal(ice_column_append_struct_end(column, NULL), ICE_OK);
   ice_error err = {0};
   ice_parquet_scratch_forget(scratch);
-  assert_int_equal(ice_parquet_levels_build(scratch, &layout->leaves[0], &batch, (ice_parquet_rows){.count = 3},
-                                            &slice, &err),
-                   ICE_INVALID_ARGUMENT);
+  assert_int_equal(
+      ice_parquet_levels_build(scratch, &layout->leaves[0], &batch, (ice_parquet_rows){.count = 3}, &slice, &err),
+      ICE_INVALID_ARGUMENT);
   assert_string_equal(err.message, "Parquet column \"f.a\": null in a required field");
 }
 

@@ -21,8 +21,8 @@ static void test_parquet_page__header_is_golden(void **context) {
   ice_bytes_init(&out, 1000);
   assert_int_equal(ice_parquet_page_header_write(&data_page, &out, NULL), ICE_OK);
   // The CRC is an i32: 0x80000001 is -2147483647, zigzag 0xfffffffd.
-  static const uint8_t golden[] = {0x15, 0x00, 0x15, 0xc8, 0x01, 0x15, 0x78, 0x15, 0xfd, 0xff, 0xff, 0xff, 0x0f,
-                                   0x1c, 0x15, 0x0e, 0x15, 0x10, 0x15, 0x06, 0x15, 0x06, 0x00, 0x00};
+  static const uint8_t golden[] = {0x15, 0x00, 0x15, 0xc8, 0x01, 0x15, 0x78, 0x15, 0xfd, 0xff, 0xff, 0xff,
+                                   0x0f, 0x1c, 0x15, 0x0e, 0x15, 0x10, 0x15, 0x06, 0x15, 0x06, 0x00, 0x00};
   assert_int_equal(out.size, sizeof golden);
   assert_memory_equal(out.data, golden, sizeof golden);
   ice_bytes_deinit(&out);
@@ -102,24 +102,24 @@ static void test_parquet_page__packs_with_crc_over_the_compressed_body(void **co
   assert_int_equal(ice_parquet_scratch_create(&scratch, NULL), ICE_OK);
   ice_parquet_page_header header = {.type = ICE_PARQUET_DICTIONARY_PAGE, .value_count = 2};
   ice_str body;
-  assert_int_equal(
-      ice_parquet_page_pack(scratch, ICE_CODEC_NONE, 0, ICE_STR("123456789"), &header, &body, NULL), ICE_OK);
+  assert_int_equal(ice_parquet_page_pack(scratch, ICE_CODEC_NONE, 0, ICE_STR("123456789"), &header, &body, NULL),
+                   ICE_OK);
   assert_int_equal(header.crc, 0xcbf43926u);
   assert_int_equal(body.size, 9);
   assert_int_equal(header.uncompressed_size, 9);
   char zeros[5000] = {0};
-  assert_int_equal(ice_parquet_page_pack(scratch, ICE_CODEC_SNAPPY, 0, ice_str_make(zeros, sizeof zeros), &header,
-                                         &body, NULL),
-                   ICE_OK);
+  assert_int_equal(
+      ice_parquet_page_pack(scratch, ICE_CODEC_SNAPPY, 0, ice_str_make(zeros, sizeof zeros), &header, &body, NULL),
+      ICE_OK);
   assert_int_equal(header.uncompressed_size, 5000);
   assert_int_equal(header.compressed_size, body.size);
   assert_true(body.size < 500);
   ice_parquet_page_header again;
   size_t used = 0;
   bool truncated;
-  assert_int_equal(ice_parquet_page_header_read(scratch->header.data, scratch->header.size, &again, &used,
-                                                &truncated, NULL),
-                   ICE_OK);
+  assert_int_equal(
+      ice_parquet_page_header_read(scratch->header.data, scratch->header.size, &again, &used, &truncated, NULL),
+      ICE_OK);
   assert_int_equal(again.type, ICE_PARQUET_DICTIONARY_PAGE);
   assert_int_equal(again.crc, header.crc);
   ice_parquet_scratch_destroy(scratch);

@@ -45,11 +45,11 @@ static void test_parquet_page_index__column_index_is_golden(void **context) {
   add_page((const int32_t[]){3, 9}, 2);
   assert_int_equal(ice_parquet_column_index_write(&chunk, &out, NULL), ICE_OK);
   static const char golden[] =
-      "\x19\x31\x02\x01\x02"                                 // null_pages
-      "\x19\x38\x04\x01\0\0\0\x00\x04\x03\0\0\0"             // min_values
-      "\x19\x38\x04\x03\0\0\0\x00\x04\x09\0\0\0"             // max_values
-      "\x15\x02"                                             // ASCENDING
-      "\x19\x36\x02\x04\x00"                                 // null_counts
+      "\x19\x31\x02\x01\x02"                      // null_pages
+      "\x19\x38\x04\x01\0\0\0\x00\x04\x03\0\0\0"  // min_values
+      "\x19\x38\x04\x03\0\0\0\x00\x04\x09\0\0\0"  // max_values
+      "\x15\x02"                                  // ASCENDING
+      "\x19\x36\x02\x04\x00"                      // null_counts
       "\x00";
   assert_int_equal(out.size, sizeof golden - 1);
   assert_memory_equal(out.data, golden, out.size);
@@ -93,8 +93,23 @@ static void test_parquet_page_index__offset_index_is_golden(void **context) {
   uint8_t second = (uint8_t)chunk.pages[1].size;
   assert_true(first < 64 && second < 64);
   assert_int_equal(ice_parquet_offset_index_write(&chunk, 4, &out, NULL), ICE_OK);
-  const uint8_t golden[] = {0x19, 0x2c, 0x16, 8, 0x15, (uint8_t)(first * 2), 0x16, 0, 0x00,
-                            0x16, (uint8_t)((4 + first) * 2), 0x15, (uint8_t)(second * 2), 0x16, 6, 0x00, 0x00};
+  const uint8_t golden[] = {0x19,
+                            0x2c,
+                            0x16,
+                            8,
+                            0x15,
+                            (uint8_t)(first * 2),
+                            0x16,
+                            0,
+                            0x00,
+                            0x16,
+                            (uint8_t)((4 + first) * 2),
+                            0x15,
+                            (uint8_t)(second * 2),
+                            0x16,
+                            6,
+                            0x00,
+                            0x00};
   assert_true((4 + first) * 2 < 128);
   assert_int_equal(out.size, sizeof golden);
   assert_memory_equal(out.data, golden, sizeof golden);

@@ -60,34 +60,70 @@ static void expect_elements(const char *type, bool required, const void *golden,
 static void test_parquet_schema__elements_are_golden(void **context) {
   (void)context;
   // type, repetition, name, field id, logical type.
-  EXPECT("long", true, "\x15\x04\x25\x00\x18\x01" "f" "\x55\x02\x00");
-  EXPECT("long", false, "\x15\x04\x25\x02\x18\x01" "f" "\x55\x02\x00");
+  EXPECT("long", true,
+         "\x15\x04\x25\x00\x18\x01"
+         "f"
+         "\x55\x02\x00");
+  EXPECT("long", false,
+         "\x15\x04\x25\x02\x18\x01"
+         "f"
+         "\x55\x02\x00");
   // ConvertedType UTF8 and LogicalType STRING.
-  EXPECT("string", true, "\x15\x0c\x25\x00\x18\x01" "f" "\x25\x00\x35\x02\x1c\x1c\x00\x00\x00");
+  EXPECT("string", true,
+         "\x15\x0c\x25\x00\x18\x01"
+         "f"
+         "\x25\x00\x35\x02\x1c\x1c\x00\x00\x00");
   // INT32 with ConvertedType DECIMAL, scale, precision and LogicalType DECIMAL.
   EXPECT("decimal(9,2)", true,
-         "\x15\x02\x25\x00\x18\x01" "f" "\x25\x0a\x15\x04\x15\x12\x15\x02\x1c\x5c\x15\x04\x15\x12\x00\x00\x00");
+         "\x15\x02\x25\x00\x18\x01"
+         "f"
+         "\x25\x0a\x15\x04\x15\x12\x15\x02\x1c\x5c\x15\x04\x15\x12\x00\x00\x00");
   // INT64, TIMESTAMP with isAdjustedToUTC and MICROS; only with the flag there is a ConvertedType.
-  EXPECT("timestamp", true, "\x15\x04\x25\x00\x18\x01" "f" "\x55\x02\x1c\x8c\x12\x1c\x2c\x00\x00\x00\x00\x00");
+  EXPECT("timestamp", true,
+         "\x15\x04\x25\x00\x18\x01"
+         "f"
+         "\x55\x02\x1c\x8c\x12\x1c\x2c\x00\x00\x00\x00\x00");
   EXPECT("timestamptz", true,
-         "\x15\x04\x25\x00\x18\x01" "f" "\x25\x14\x35\x02\x1c\x8c\x11\x1c\x2c\x00\x00\x00\x00\x00");
-  EXPECT("time", true, "\x15\x04\x25\x00\x18\x01" "f" "\x55\x02\x1c\x7c\x12\x1c\x2c\x00\x00\x00\x00\x00");
+         "\x15\x04\x25\x00\x18\x01"
+         "f"
+         "\x25\x14\x35\x02\x1c\x8c\x11\x1c\x2c\x00\x00\x00\x00\x00");
+  EXPECT("time", true,
+         "\x15\x04\x25\x00\x18\x01"
+         "f"
+         "\x55\x02\x1c\x7c\x12\x1c\x2c\x00\x00\x00\x00\x00");
   // FIXED_LEN_BYTE_ARRAY(16) and LogicalType UUID.
-  EXPECT("uuid", true, "\x15\x0e\x15\x20\x15\x00\x18\x01" "f" "\x55\x02\x1c\xec\x00\x00\x00");
+  EXPECT("uuid", true,
+         "\x15\x0e\x15\x20\x15\x00\x18\x01"
+         "f"
+         "\x55\x02\x1c\xec\x00\x00\x00");
 }
 
 static void test_parquet_schema__lists_and_maps_have_three_levels(void **context) {
   (void)context;
   // group f (LIST) { repeated group list { element } }: no field id in the middle.
   EXPECT("list<int>", true,
-         "\x35\x00\x18\x01" "f" "\x15\x02\x15\x06\x35\x02\x1c\x3c\x00\x00\x00"
-         "\x35\x04\x18\x04" "list" "\x15\x02\x00"
-         "\x15\x02\x25\x02\x18\x07" "element" "\x55\x04\x00");
+         "\x35\x00\x18\x01"
+         "f"
+         "\x15\x02\x15\x06\x35\x02\x1c\x3c\x00\x00\x00"
+         "\x35\x04\x18\x04"
+         "list"
+         "\x15\x02\x00"
+         "\x15\x02\x25\x02\x18\x07"
+         "element"
+         "\x55\x04\x00");
   EXPECT("map<int,int>", false,
-         "\x35\x02\x18\x01" "f" "\x15\x02\x15\x02\x35\x02\x1c\x2c\x00\x00\x00"
-         "\x35\x04\x18\x09" "key_value" "\x15\x04\x00"
-         "\x15\x02\x25\x00\x18\x03" "key" "\x55\x04\x00"
-         "\x15\x02\x25\x02\x18\x05" "value" "\x55\x06\x00");
+         "\x35\x02\x18\x01"
+         "f"
+         "\x15\x02\x15\x02\x35\x02\x1c\x2c\x00\x00\x00"
+         "\x35\x04\x18\x09"
+         "key_value"
+         "\x15\x04\x00"
+         "\x15\x02\x25\x00\x18\x03"
+         "key"
+         "\x55\x04\x00"
+         "\x15\x02\x25\x02\x18\x05"
+         "value"
+         "\x55\x06\x00");
 }
 
 static void test_parquet_schema__decimals_take_the_smallest_storage(void **context) {
@@ -210,8 +246,7 @@ static ice_status read_elements(const element *elements, size_t count, ice_parqu
   return read_back(layout, err);
 }
 
-#define ROOT(children) \
-  { -1, 0, 0, "root", children, -1, 0 }
+#define ROOT(children) {-1, 0, 0, "root", children, -1, 0}
 
 static void expect_type(const element *elements, size_t count, const char *type, uint8_t definition) {
   ice_parquet_layout *layout = NULL;

@@ -25,18 +25,18 @@ static void test_parquet_thrift__writes_golden_bytes(void **context) {
   (void)context;
   ice_thrift_writer writer;
   ice_thrift_writer_init(&writer, &out, NULL);
-  ice_thrift_i32(&writer, 1, 1);                 // 15 02
-  ice_thrift_i64(&writer, 2, -1);                // 16 01
-  ice_thrift_binary(&writer, 4, ICE_STR("ab"));  // 28 02 61 62
-  ice_thrift_bool(&writer, 5, true);             // 11
-  ice_thrift_bool(&writer, 6, false);            // 12
-  ice_thrift_struct(&writer, 7);                 // 1c
-  ice_thrift_i16(&writer, 1, 300);               // 14 d8 04
-  ice_thrift_end(&writer);                       // 00
-  ice_thrift_i8(&writer, 30, 5);                 // 03 3c 05: the distance is more than 15
-  ice_thrift_list(&writer, 31, ICE_THRIFT_I32, 2);  // 19 25
-  ice_thrift_element_i32(&writer, 64);              // 80 01
-  ice_thrift_element_i32(&writer, -64);             // 7f
+  ice_thrift_i32(&writer, 1, 1);                      // 15 02
+  ice_thrift_i64(&writer, 2, -1);                     // 16 01
+  ice_thrift_binary(&writer, 4, ICE_STR("ab"));       // 28 02 61 62
+  ice_thrift_bool(&writer, 5, true);                  // 11
+  ice_thrift_bool(&writer, 6, false);                 // 12
+  ice_thrift_struct(&writer, 7);                      // 1c
+  ice_thrift_i16(&writer, 1, 300);                    // 14 d8 04
+  ice_thrift_end(&writer);                            // 00
+  ice_thrift_i8(&writer, 30, 5);                      // 03 3c 05: the distance is more than 15
+  ice_thrift_list(&writer, 31, ICE_THRIFT_I32, 2);    // 19 25
+  ice_thrift_element_i32(&writer, 64);                // 80 01
+  ice_thrift_element_i32(&writer, -64);               // 7f
   ice_thrift_list(&writer, 32, ICE_THRIFT_TRUE, 15);  // 19 f1 0f
   for (int i = 0; i < 15; i++) {
     ice_thrift_element_bool(&writer, i % 2 == 0);  // 01 02 …
@@ -44,10 +44,10 @@ static void test_parquet_thrift__writes_golden_bytes(void **context) {
   ice_thrift_empty_struct(&writer, 33);  // 1c 00
   ice_thrift_end(&writer);               // 00
   assert_int_equal(writer.status, ICE_OK);
-  static const uint8_t golden[] = {0x15, 0x02, 0x16, 0x01, 0x28, 0x02, 0x61, 0x62, 0x11, 0x12, 0x1c, 0x14, 0xd8,
-                                   0x04, 0x00, 0x03, 0x3c, 0x05, 0x19, 0x25, 0x80, 0x01, 0x7f, 0x19, 0xf1, 0x0f,
-                                   1,    2,    1,    2,    1,    2,    1,    2,    1,    2,    1,    2,    1,
-                                   2,    1,    0x1c, 0x00, 0x00};
+  static const uint8_t golden[] = {0x15, 0x02, 0x16, 0x01, 0x28, 0x02, 0x61, 0x62, 0x11, 0x12, 0x1c,
+                                   0x14, 0xd8, 0x04, 0x00, 0x03, 0x3c, 0x05, 0x19, 0x25, 0x80, 0x01,
+                                   0x7f, 0x19, 0xf1, 0x0f, 1,    2,    1,    2,    1,    2,    1,
+                                   2,    1,    2,    1,    2,    1,    2,    1,    0x1c, 0x00, 0x00};
   assert_int_equal(out.size, sizeof golden);
   assert_memory_equal(out.data, golden, sizeof golden);
 }
@@ -146,8 +146,8 @@ static void test_parquet_thrift__skips_fields_of_every_type(void **context) {
   assert_int_equal(reader.position, out.size);
   assert_int_equal(count, 8);
   // A map of i32 to list of bool, a double, a set; then an i32.
-  static const uint8_t more[] = {0x1b, 0x01, 0x59, 0x02, 0x21, 0x01, 0x02, 0x17, 1, 2, 3, 4,
-                                 5,    6,    7,    8,    0x1a, 0x15, 0x04, 0x15, 0x06, 0x00};
+  static const uint8_t more[] = {0x1b, 0x01, 0x59, 0x02, 0x21, 0x01, 0x02, 0x17, 1,    2,    3,
+                                 4,    5,    6,    7,    8,    0x1a, 0x15, 0x04, 0x15, 0x06, 0x00};
   ice_thrift_reader_init(&reader, more, sizeof more);
   field = (ice_thrift_field){0};
   int32_t last = 0;

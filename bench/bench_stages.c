@@ -1,0 +1,209 @@
+// CPU nanoseconds per sample of each stage alone, over a generated health stream in memory, so that their sum can be held
+// against the whole run (bench/run.sh). Page encoding and compression are bench_parquet's.
+#include "avro/avro_decoder.h"
+#include "base/utf8.h"
+#include "cli/health_generator.h"
+#include "config/yaml.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/pipeline_config.h"
+#include "source/record_batch.h"
+#include "source/schema_registry.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+// As many messages as the segment source hands over at once.
+enum { MESSAGES = 704, BATCH = 64, ROUNDS = 300, LOG_MAX = 1 << 28 };
+
+typedef struct stages {
+  ice_bytes log;
+  ice_chunk chunk;
+  int64_t samples;
+  ice_compressor *compressor;
+} stages;
+
+static double cpu_seconds(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void must(ice_status status, const ice_error *err) {
+  if (status != ICE_OK) {
+    fprintf(stderr, "%s\n", err->message);
+    exit(1);
+  }
+}
+
+static void make_log(stages *s) {
+  ice_error err = {0};
+  ice_health_generator generator = {.seed = 1, .bad_per_10000 = 200};
+  ice_record_batch_builder builder;
+  ice_bytes message;
+  ice_bytes_init(&s->log, LOG_MAX);
+  ice_bytes_init(&message, 1 << 20);
+  ice_record_batch_builder_init(&builder);
+  for (int64_t i = 0; i < MESSAGES; i++) {
+    ice_health_verdict verdict;
+    ice_bytes_clear(&message);
+    must(ice_health_generate(&generator, 0, i, &message, &verdict, &err), &err);
+    must(ice_record_batch_builder_add(&builder, i, (ice_str){0}, ice_bytes_str(&message), &err), &err);
+    s->samples += verdict.elements;
+    if ((i + 1) % BATCH == 0 || i + 1 == MESSAGES) {
+      must(ice_record_batch_builder_finish(&builder, s->compressor, ICE_CODEC_NONE, i / BATCH * BATCH, &s->log, &err),
+           &err);
+    }
+  }
+  ice_record_batch_builder_deinit(&builder);
+  ice_bytes_deinit(&message);
+}
+
+// CRC check and record walk, as the segment source does it.
+static void read_log(stages *s) {
+  ice_error err = {0};
+  ice_chunk_clear(&s->chunk);
+  must(ice_bytes_append(&s->chunk.data, s->log.data, s->log.size, &err), &err);
+  int64_t next = 0;
+  for (size_t at = 0; at < s->log.size;) {
+    ice_record_batch batch;
+    must(ice_record_batch_parse(s->chunk.data.data + at, s->log.size - at, &batch, &err), &err);
+    if (!ice_record_batch_check(&batch, s->chunk.data.data + at)) {
+      fprintf(stderr, "CRC\n");
+      exit(1);
+    }
+    must(ice_record_batch_read(&batch, s->compressor, at, 0, next, &s->chunk, &err), &err);
+    next = batch.base_offset + batch.last_offset_delta + 1;
+    at += batch.size;
+  }
+}
+
+static void report(const char *stage, const stages *s, double seconds) {
+  printf("| %-40s | %6.0f |\n", stage, seconds * 1e9 / ROUNDS / (double)s->samples);
+}
+
+static void bench_read(stages *s) {
+  double begin = cpu_seconds();
+  for (int round = 0; round < ROUNDS; round++) {
+    read_log(s);
+  }
+  report("record batches: copy, CRC-32C, records", s, cpu_seconds() - begin);
+}
+
+static void bench_decode(stages *s) {
+  ice_error err = {0};
+  ice_avro_schema *schema;
+  ice_avro_decoder *decoder;
+  ice_batch batch;
+  must(ice_avro_schema_parse(ice_str_of(ice_health_schema()), &schema, &err), &err);
+  must(ice_avro_decoder_create(schema, NULL, NULL, &decoder, &err), &err);
+  must(ice_batch_init(&batch, ice_avro_decoder_schema(decoder), &err), &err);
+  double begin = cpu_seconds();
+  for (int round = 0; round < ROUNDS; round++) {
+    for (size_t i = 0; i < s->chunk.record_count; i++) {
+      ice_str value = ice_record_value(&s->chunk, &s->chunk.records[i]);
+      size_t consumed;
+      if (batch.row_count == 512) {
+        ice_batch_clear(&batch);
+      }
+      if (ice_avro_decode(decoder, value.data + 5, value.size - 5, &batch, &consumed, &err) != ICE_OK) {
+        ice_batch_truncate(&batch, batch.row_count);
+      }
+    }
+  }
+  report("Avro decode to columns", s, cpu_seconds() - begin);
+  ice_batch_deinit(&batch);
+  ice_avro_decoder_destroy(decoder);
+  ice_avro_schema_destroy(schema);
+}
+
+// Over the messages' own text: what is not ASCII ends a check early, so the bytes are made ASCII first.
+static void bench_text(stages *s) {
+  ice_bytes text;
+  ice_error err = {0};
+  ice_bytes_init(&text, LOG_MAX);
+  must(ice_bytes_append(&text, s->log.data, s->log.size, &err), &err);
+  for (size_t i = 0; i < text.size; i++) {
+    text.data[i] &= 0x7F;
+  }
+  size_t valid = 0;
+  double begin = cpu_seconds();
+  for (int round = 0; round < ROUNDS; round++) {
+    valid += ice_utf8_ascii(text.data, text.size - (size_t)round);
+  }
+  double seconds = cpu_seconds() - begin;
+  report(valid == ROUNDS ? "text check of all bytes" : "text check failed", s, seconds);
+  ice_bytes_deinit(&text);
+}
+
+typedef struct one_schema {
+  ice_schema_registry base;
+} one_schema;
+
+static ice_status find_schema(ice_schema_registry *registry, uint32_t id, ice_bytes *text, ice_error *err) {
+  (void)registry;
+  return id == ICE_HEALTH_SCHEMA_ID ? ice_bytes_append_str(text, ice_str_of(ice_health_schema()), err)
+                                    : ice_error_set(err, ICE_NOT_FOUND, "schema id %u", id);
+}
+
+static void bench_pipeline(stages *s, const char *preset) {
+  static const ice_schema_registry_interface interface = {.find = find_schema};
+  ice_error err = {0};
+  ice_bytes text;
+  ice_arena arena;
+  ice_yaml *tree;
+  ice_pipeline_spec spec;
+  ice_pipeline *pipeline;
+  ice_pipeline_output output;
+  one_schema registry = {.base.interface = &interface};
+  ice_bytes_init(&text, 1 << 20);
+  ice_arena_init(&arena, 1 << 24);
+  must(ice_port_read_file(ice_port_system(), preset, &text, &err), &err);
+  must(ice_yaml_parse(ice_bytes_str(&text), ICE_STR("preset"), &arena, &tree, &err), &err);
+  must(ice_pipeline_spec_read(tree, ICE_STR("preset"), &spec, &err), &err);
+  const ice_schema *table = spec.schema;
+  ice_pipeline_options options = {.spec = &spec,
+                                  .sink = ICE_STR("bench"),
+                                  .registry = &registry.base,
+                                  .port = ice_port_system(),
+                                  .table_schemas = &table,
+                                  .table_count = 1,
+                                  .dead_letter_schema = spec.dead_letter_schema};
+  ice_source_partition partition = {.topic = ICE_STR("t")};
+  must(ice_pipeline_create(&options, &pipeline, &err), &err);
+  must(ice_pipeline_output_init(pipeline, &output, &err), &err);
+  double begin = cpu_seconds();
+  for (int round = 0; round < ROUNDS; round++) {
+    ice_pipeline_output_clear(&output);
+    must(ice_pipeline_prepare(pipeline, &s->chunk, &err), &err);
+    must(ice_pipeline_process(pipeline, &s->chunk, &partition, &output, &err), &err);
+  }
+  report("pipeline: decode, judge, convert, gather", s, cpu_seconds() - begin);
+  ice_pipeline_output_deinit(&output);
+  ice_pipeline_destroy(pipeline);
+  ice_pipeline_spec_deinit(&spec);
+  ice_arena_deinit(&arena);
+  ice_bytes_deinit(&text);
+}
+
+int main(int argc, char **argv) {
+  stages s = {0};
+  ice_error err = {0};
+  if (argc != 2) {
+    fprintf(stderr, "Usage: bench_stages presets/health.yaml\n");
+    return 2;
+  }
+  ice_chunk_init(&s.chunk);
+  must(ice_compressor_create(&s.compressor, &err), &err);
+  make_log(&s);
+  read_log(&s);
+  printf("| %-40s | ns a sample |\n|---|---|\n", "stage");
+  bench_read(&s);
+  bench_decode(&s);
+  bench_text(&s);
+  bench_pipeline(&s, argv[1]);
+  ice_chunk_deinit(&s.chunk);
+  ice_bytes_deinit(&s.log);
+  ice_compressor_destroy(s.compressor);
+  return 0;
+}

@@ -1,0 +1,467 @@
+#include "columnar/arrow.h"
+
+#include "base/utf8.h"
+#include <stdlib.h>
+
+enum { METADATA_ENTRIES_MAX = 1000, METADATA_TEXT_MAX = 1 << 20, NUMBER_DIGITS_MAX = 9 };
+
+// Schemas -----------------------------------------------------------------------------------------------------------
+
+/// What the metadata of a field says that matters here.
+typedef struct field_metadata {
+  int32_t id;
+  bool is_uuid;
+} field_metadata;
+
+// "12" as the whole of `text`, up to nine digits.
+static bool parse_number(ice_str text, int32_t *out) {
+  int32_t value = 0;
+  if (text.size == 0 || text.size > NUMBER_DIGITS_MAX) {
+    return false;
+  }
+  for (size_t i = 0; i < text.size; i++) {
+    if (text.data[i] < '0' || text.data[i] > '9') {
+      return false;
+    }
+    value = value * 10 + (text.data[i] - '0');
+  }
+  *out = value;
+  return true;
+}
+
+static bool take_text(const char **at, ice_str *out) {
+  int32_t size;
+  memcpy(&size, *at, sizeof size);
+  *at += sizeof size;
+  if (size < 0 || size > METADATA_TEXT_MAX) {
+    return false;
+  }
+  *out = ice_str_make(*at, (size_t)size);
+  *at += size;
+  return true;
+}
+
+// The interface gives no total size, so only counts and lengths that nobody writes can be refused.
+static ice_status read_metadata(const struct ArrowSchema *schema, field_metadata *out, ice_error *err) {
+  *out = (field_metadata){0};
+  if (!schema->metadata) {
+    return ICE_OK;
+  }
+  const char *at = schema->metadata;
+  int32_t count;
+  memcpy(&count, at, sizeof count);
+  at += sizeof count;
+  bool valid = count >= 0 && count <= METADATA_ENTRIES_MAX;
+  for (int32_t i = 0; valid && i < count; i++) {
+    ice_str key = {0};
+    ice_str value = {0};
+    valid = take_text(&at, &key) && take_text(&at, &value);
+    if (valid && ice_str_equal_c(key, "PARQUET:field_id")) {
+      valid = parse_number(value, &out->id);
+    }
+    out->is_uuid = out->is_uuid || (valid && ice_str_equal_c(key, "ARROW:extension:name") &&
+                                    ice_str_equal_c(value, "arrow.uuid"));
+  }
+  return valid ? ICE_OK
+               : ice_error_set(err, ICE_INVALID_ARGUMENT, "Arrow column \"%s\": its metadata is damaged",
+                               schema->name ? schema->name : "");
+}
+
+static ice_status unsupported(const struct ArrowSchema *schema, ice_error *err) {
+  return ice_error_set(err, ICE_UNSUPPORTED, "Arrow column \"%s\" has format \"%s\"%s, which is not supported",
+                       schema->name ? schema->name : "", schema->format ? schema->format : "",
+                       schema->dictionary ? " with a dictionary" : "");
+}
+
+static bool parse_decimal(ice_str format, ice_type *out) {
+  const char *comma = memchr(format.data, ',', format.size);
+  if (!comma) {
+    return false;
+  }
+  ice_str precision = ice_str_make(format.data + 2, (size_t)(comma - format.data) - 2);
+  ice_str scale = ice_str_make(comma + 1, format.size - (size_t)(comma - format.data) - 1);
+  const char *width = memchr(scale.data, ',', scale.size);
+  if (width && !ice_str_equal_c(ice_str_make(width, scale.size - (size_t)(width - scale.data)), ",128")) {
+    return false;
+  }
+  scale.size = width ? (size_t)(width - scale.data) : scale.size;
+  out->kind = ICE_KIND_DECIMAL;
+  return parse_number(precision, &out->precision) && parse_number(scale, &out->scale);
+}
+
+static bool parse_format(ice_str format, bool is_uuid, ice_type *out) {
+  static const struct {
+    const char *format;
+    ice_kind kind;
+  } kinds[] = {{"b", ICE_KIND_BOOLEAN}, {"i", ICE_KIND_INT},     {"l", ICE_KIND_LONG},      {"f", ICE_KIND_FLOAT},
+               {"g", ICE_KIND_DOUBLE},  {"tdD", ICE_KIND_DATE},  {"ttu", ICE_KIND_TIME},    {"tsu:", ICE_KIND_TIMESTAMP},
+               {"u", ICE_KIND_STRING},  {"z", ICE_KIND_BINARY},  {"+s", ICE_KIND_STRUCT},   {"+l", ICE_KIND_LIST},
+               {"+m", ICE_KIND_MAP}};
+  *out = (ice_type){0};
+  for (size_t i = 0; i < ICE_COUNT_OF(kinds); i++) {
+    if (ice_str_equal_c(format, kinds[i].format)) {
+      out->kind = kinds[i].kind;
+      return true;
+    }
+  }
+  if (ice_str_starts_with(format, ICE_STR("tsu:"))) {
+    out->kind = ICE_KIND_TIMESTAMPTZ;
+    return true;
+  }
+  if (ice_str_starts_with(format, ICE_STR("w:"))) {
+    bool valid = parse_number(ice_str_make(format.data + 2, format.size - 2), &out->size);
+    out->kind = ICE_KIND_FIXED;
+    if (valid && is_uuid && out->size == 16) {
+      *out = (ice_type){.kind = ICE_KIND_UUID};
+    }
+    return valid;
+  }
+  return ice_str_starts_with(format, ICE_STR("d:")) && parse_decimal(format, out);
+}
+
+static ice_status import_field(ice_schema *schema, const struct ArrowSchema *from, ice_field *out, int depth,
+                               ice_error *err);
+
+static ice_status check_children(const struct ArrowSchema *from, int64_t expected, ice_error *err) {
+  bool valid = expected < 0 ? from->n_children >= 0 && from->n_children <= ICE_SCHEMA_FIELDS_MAX
+                            : from->n_children == expected;
+  for (int64_t i = 0; valid && i < from->n_children; i++) {
+    valid = from->children && from->children[i] && from->children[i]->release;
+  }
+  return valid ? ICE_OK
+               : ice_error_set(err, ICE_INVALID_ARGUMENT, "Arrow column \"%s\" of format \"%s\" has %lld children",
+                               from->name ? from->name : "", from->format, (long long)from->n_children);
+}
+
+static ice_status import_children(ice_schema *schema, const struct ArrowSchema *from, ice_type *type, int depth,
+                                  ice_error *err) {
+  ice_status status = ICE_OK;
+  const struct ArrowSchema *parent = from;
+  ICE_TRY(check_children(from, type->kind == ICE_KIND_STRUCT ? -1 : ice_kind_nested(type->kind), err));
+  if (type->kind == ICE_KIND_MAP) {
+    parent = from->children[0];
+    if (!parent->format || strcmp(parent->format, "+s") != 0) {
+      status = unsupported(from, err);
+      goto done;
+    }
+    ICE_TRY(check_children(parent, 2, err));
+  }
+  if (parent->n_children > 0) {
+    ICE_TRY(ice_type_set_fields(schema, type, (uint32_t)parent->n_children, err));
+  }
+  for (uint32_t i = 0; i < type->field_count; i++) {
+    ICE_TRY(import_field(schema, parent->children[i], &type->fields[i], depth + 1, err));
+  }
+  if (type->kind == ICE_KIND_LIST) {
+    type->fields[0].name = ICE_STR("element");
+  } else if (type->kind == ICE_KIND_MAP) {
+    type->fields[0].name = ICE_STR("key");
+    type->fields[0].required = true;
+    type->fields[1].name = ICE_STR("value");
+  }
+done:
+  return status;
+}
+
+static ice_status import_field(ice_schema *schema, const struct ArrowSchema *from, ice_field *out, int depth,
+                               ice_error *err) {
+  field_metadata metadata;
+  ice_status status = ICE_OK;
+  *out = (ice_field){.required = (from->flags & ARROW_FLAG_NULLABLE) == 0};
+  if (depth > ICE_SCHEMA_DEPTH_MAX) {
+    ICE_FAIL(ICE_LIMIT, "Arrow columns nest deeper than %d", (int)ICE_SCHEMA_DEPTH_MAX);
+  }
+  ICE_TRY(read_metadata(from, &metadata, err));
+  if (from->dictionary || !parse_format(ice_str_of(from->format), metadata.is_uuid, &out->type)) {
+    status = unsupported(from, err);
+    goto done;
+  }
+  out->id = metadata.id;
+  ICE_TRY(ice_arena_copy_str(&schema->arena, ice_str_of(from->name), &out->name, err));
+  ICE_TRY(import_children(schema, from, &out->type, depth, err));
+done:
+  return status;
+}
+
+ice_status ice_arrow_import_schema(const struct ArrowSchema *schema, ice_schema **out, ice_error *err) {
+  *out = NULL;
+  ice_schema *made = NULL;
+  ice_field root;
+  ice_status status = ICE_OK;
+  if (!schema->release || !schema->format || strcmp(schema->format, "+s") != 0) {
+    ICE_FAIL(ICE_INVALID_ARGUMENT, "an Arrow schema of a table must be a struct");
+  }
+  ICE_TRY(ice_schema_create(&made, err));
+  ICE_TRY(import_field(made, schema, &root, 0, err));
+  made->root = root.type;
+  ICE_TRY(ice_schema_validate(made, err));
+  *out = made;
+  made = NULL;
+done:
+  ice_schema_unref(made);
+  return status;
+}
+
+// Arrays ------------------------------------------------------------------------------------------------------------
+
+/// Where an array is on its way in: for messages, and for what a field requires.
+typedef struct place {
+  ice_str column;  ///< top-level
+  const ice_field *field;
+  ice_error *err;
+} place;
+
+static ice_status fail_at(const place *at, const char *what) {
+  return ice_error_set(at->err, ICE_INVALID_ARGUMENT, "Arrow column \"%.*s\": %s", ICE_STR_ARG(at->column), what);
+}
+
+// Arrow's map has one child, a struct of key and value.
+static int64_t child_count(const ice_column *column) {
+  return column->kind == ICE_KIND_MAP ? 1 : (int64_t)column->child_count;
+}
+
+static int64_t buffer_count(ice_kind kind) {
+  return kind == ICE_KIND_STRUCT                                  ? 1
+         : kind == ICE_KIND_STRING || kind == ICE_KIND_BINARY ? 3
+                                                                  : 2;
+}
+
+// Everything that the copy relies on but what only the values tell: sizes, buffers that are there, children long enough.
+static ice_status check_array(const place *at, const struct ArrowArray *array, int64_t buffers, int64_t children) {
+  int64_t end;
+  if (!array || !array->release) {
+    return fail_at(at, "an array is released already");
+  }
+  if (array->dictionary || array->n_buffers != buffers || array->n_children != children ||
+      (buffers > 0 && !array->buffers) || (children > 0 && !array->children)) {
+    return fail_at(at, "buffers or children are not those of its format");
+  }
+  if (array->length < 0 || array->offset < 0 || !ice_add_i64(array->length, array->offset, &end) ||
+      end > INT32_MAX - 1) {
+    return fail_at(at, "length or offset is out of range");
+  }
+  if (array->null_count > 0 && !array->buffers[0]) {
+    return fail_at(at, "it counts nulls and has no validity bitmap");
+  }
+  if (buffers > 1 && array->length > 0 && !array->buffers[1]) {
+    return fail_at(at, "a buffer is missing");
+  }
+  return ICE_OK;
+}
+
+static bool is_valid(const struct ArrowArray *array, int64_t index) {
+  return !array->buffers[0] || ice_bit_get(array->buffers[0], array->offset + index);
+}
+
+static int32_t offset_at(const struct ArrowArray *array, int64_t index) {
+  int32_t value;
+  memcpy(&value, (const uint8_t *)array->buffers[1] + (size_t)(array->offset + index) * 4, sizeof value);
+  return value;
+}
+
+// Offsets must not go back, and for lists not beyond the values; how long text is nobody says.
+static ice_status check_offsets(const place *at, const struct ArrowArray *array, int64_t from, int64_t to,
+                                int64_t child_length) {
+  for (int64_t i = from; i < to; i++) {
+    if (offset_at(array, i) < 0 || offset_at(array, i + 1) < offset_at(array, i) ||
+        (child_length >= 0 && offset_at(array, i + 1) > child_length)) {
+      return fail_at(at, "offsets go back, or beyond the values");
+    }
+  }
+  return ICE_OK;
+}
+
+static ice_status copy_range(const place *at, const struct ArrowArray *array, int64_t from, int64_t to,
+                             ice_column *out);
+
+static ice_status copy_text(const place *at, const struct ArrowArray *array, int64_t index, ice_column *out) {
+  int32_t begin = offset_at(array, index);
+  size_t size = (size_t)(offset_at(array, index + 1) - begin);
+  if (size > 0 && !array->buffers[2]) {
+    return fail_at(at, "a buffer is missing");
+  }
+  const char *data = size > 0 ? (const char *)array->buffers[2] + begin : "";
+  if (out->kind == ICE_KIND_STRING && !ice_utf8_valid(data, size)) {
+    return fail_at(at, "a text is no UTF-8");
+  }
+  return ice_column_append_text(out, ice_str_make(data, size), at->err);
+}
+
+// A struct's children are read through its own offset as well.
+static ice_status copy_children(const place *at, const struct ArrowArray *parent, int64_t from, int64_t to,
+                                ice_column *out) {
+  ice_status status = ICE_OK;
+  for (uint32_t i = 0; i < out->child_count; i++) {
+    const place below = {.column = at->column, .field = &out->type->fields[i], .err = at->err};
+    const struct ArrowArray *child = parent->children[i];
+    if (child && child->length < parent->offset + to) {
+      status = fail_at(at, "a child array is too short");
+      goto done;
+    }
+    ICE_TRY(copy_range(&below, child, parent->offset + from, parent->offset + to, &out->children[i]));
+  }
+done:
+  return status;
+}
+
+static ice_status copy_items(const place *at, const struct ArrowArray *array, int64_t index, ice_column *out) {
+  int64_t from = offset_at(array, index);
+  int64_t to = offset_at(array, index + 1);
+  const struct ArrowArray *items = array->children[0];
+  const place below = {.column = at->column, .field = &out->type->fields[0], .err = at->err};
+  ice_status status = ICE_OK;
+  if (out->kind == ICE_KIND_LIST) {
+    ICE_TRY(copy_range(&below, items, from, to, &out->children[0]));
+  } else {
+    for (int64_t i = from; i < to; i++) {
+      if (!is_valid(items, i)) {
+        status = fail_at(at, "a map has a null entry");
+        goto done;
+      }
+    }
+    ICE_TRY(copy_children(at, items, from, to, out));
+  }
+  status = ice_column_append_list_end(out, at->err);
+done:
+  return status;
+}
+
+static ice_status copy_value(const place *at, const struct ArrowArray *array, int64_t index, ice_column *out) {
+  if (!is_valid(array, index)) {
+    return at->field->required ? fail_at(at, "a required value is null") : ice_column_append_null(out, at->err);
+  }
+  switch (out->kind) {
+    case ICE_KIND_BOOLEAN:
+      return ice_column_append_boolean(out, ice_bit_get(array->buffers[1], array->offset + index), at->err);
+    case ICE_KIND_STRING:
+    case ICE_KIND_BINARY: return copy_text(at, array, index, out);
+    case ICE_KIND_LIST:
+    case ICE_KIND_MAP: return copy_items(at, array, index, out);
+    case ICE_KIND_STRUCT: {
+      ice_status status = copy_children(at, array, index, index + 1, out);
+      return status == ICE_OK ? ice_column_append_struct_end(out, at->err) : status;
+    }
+    case ICE_KIND_INT:
+    case ICE_KIND_LONG:
+    case ICE_KIND_FLOAT:
+    case ICE_KIND_DOUBLE:
+    case ICE_KIND_DECIMAL:
+    case ICE_KIND_DATE:
+    case ICE_KIND_TIME:
+    case ICE_KIND_TIMESTAMP:
+    case ICE_KIND_TIMESTAMPTZ:
+    case ICE_KIND_UUID:
+    case ICE_KIND_FIXED: break;
+  }
+  const uint8_t *values = array->buffers[1];
+  return ice_column_append_fixed(out, values + (size_t)(array->offset + index) * out->width, at->err);
+}
+
+// `array` is what stands at `at`; [from, to) are its rows without its own offset.
+static ice_status copy_range(const place *at, const struct ArrowArray *array, int64_t from, int64_t to,
+                             ice_column *out) {
+  bool has_items = out->kind == ICE_KIND_LIST || out->kind == ICE_KIND_MAP;
+  ice_status status = ICE_OK;
+  ICE_TRY(check_array(at, array, buffer_count(out->kind), child_count(out)));
+  if (from < 0 || to > array->length) {
+    status = fail_at(at, "a child array is too short");
+    goto done;
+  }
+  if (has_items) {
+    bool is_map = out->kind == ICE_KIND_MAP;
+    const ice_column *first = &out->children[0];
+    const struct ArrowArray *items = array->children[0];
+    ICE_TRY(check_array(at, items, is_map ? 1 : buffer_count(first->kind), is_map ? 2 : child_count(first)));
+    ICE_TRY(check_offsets(at, array, from, to, items->length));
+  } else if (buffer_count(out->kind) == 3) {
+    ICE_TRY(check_offsets(at, array, from, to, -1));
+  }
+  for (int64_t i = from; i < to; i++) {
+    ICE_TRY(copy_value(at, array, i, out));
+  }
+done:
+  return status;
+}
+
+static bool same_shape(const ice_type *a, const ice_type *b) {
+  bool same = a->kind == b->kind && a->precision == b->precision && a->scale == b->scale && a->size == b->size &&
+              a->field_count == b->field_count;
+  for (uint32_t i = 0; same && i < a->field_count; i++) {
+    same = (a->kind != ICE_KIND_STRUCT || ice_str_equal(a->fields[i].name, b->fields[i].name)) &&
+           same_shape(&a->fields[i].type, &b->fields[i].type);
+  }
+  return same;
+}
+
+static ice_status append_nulls(ice_column *column, int64_t count, ice_error *err) {
+  ice_status status = ICE_OK;
+  for (int64_t i = 0; status == ICE_OK && i < count; i++) {
+    status = ice_column_append_null(column, err);
+  }
+  return status;
+}
+
+static ice_status import_column(const struct ArrowArray *array, const ice_schema *from, const ice_field *field,
+                                ice_column *out, ice_error *err) {
+  const place at = {.column = field->name, .field = field, .err = err};
+  const ice_field *given = ice_schema_find_name(from, field->name);
+  if (!given) {
+    return field->required ? fail_at(&at, "it is required and not there") : append_nulls(out, array->length, err);
+  }
+  if (!same_shape(&given->type, &field->type)) {
+    return ice_error_set(err, ICE_INVALID_ARGUMENT, "Arrow column \"%.*s\" is %s, another %s is wanted",
+                         ICE_STR_ARG(field->name), ice_kind_name(given->type.kind), ice_kind_name(field->type.kind));
+  }
+  const struct ArrowArray *child = array->children[given - from->root.fields];
+  if (child && child->length < array->offset + array->length) {
+    return fail_at(&at, "it has fewer rows than the batch");
+  }
+  return copy_range(&at, child, array->offset, array->offset + array->length, out);
+}
+
+static ice_status import_rows(const struct ArrowArray *array, const ice_schema *from, const ice_schema *schema,
+                              ice_batch *out, ice_error *err) {
+  const place top = {.column = ICE_STR("batch"), .err = err};
+  ice_status status = ICE_OK;
+  ICE_TRY(check_array(&top, array, 1, from->root.field_count));
+  for (int64_t i = 0; i < array->length; i++) {
+    if (!is_valid(array, i)) {
+      status = fail_at(&top, "a row is null as a whole");
+      goto done;
+    }
+  }
+  for (uint32_t i = 0; i < from->root.field_count; i++) {
+    if (!ice_schema_find_name(schema, from->root.fields[i].name)) {
+      ICE_FAIL(ICE_INVALID_ARGUMENT, "Arrow column \"%.*s\" is no column of the table",
+               ICE_STR_ARG(from->root.fields[i].name));
+    }
+  }
+  ICE_TRY(ice_batch_init(out, schema, err));
+  for (uint32_t i = 0; i < out->column_count; i++) {
+    ICE_TRY(import_column(array, from, &schema->root.fields[i], &out->columns[i], err));
+  }
+  out->row_count = array->length;
+done:
+  return status;
+}
+
+ice_status ice_arrow_import_batch(struct ArrowArray *array, const struct ArrowSchema *array_schema,
+                                  const ice_schema *schema, ice_batch *out, ice_error *err) {
+  // Moving is copying the structure and marking the old one as released.
+  struct ArrowArray own = *array;
+  array->release = NULL;
+  *out = (ice_batch){0};
+  ice_schema *from = NULL;
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_arrow_import_schema(array_schema, &from, err));
+  ICE_TRY(import_rows(&own, from, schema, out, err));
+done:
+  if (status != ICE_OK) {
+    ice_batch_deinit(out);
+  }
+  ice_schema_unref(from);
+  if (own.release) {
+    own.release(&own);
+  }
+  return status;
+}
