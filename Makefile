@@ -40,7 +40,9 @@ bench:
 	@bench/run.sh
 
 SECONDS ?= 60
-fuzz: build/fuzz/build.ninja
+fuzz:
+	@tools/bootstrap.sh fuzz
+	@$(MAKE) --no-print-directory build/fuzz/build.ninja
 	@ninja -C build/fuzz -j $(JOBS) --quiet
 	@fuzz/run.sh $(SECONDS)
 

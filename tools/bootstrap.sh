@@ -2,6 +2,7 @@
 # Installs the Debian packages that icesink needs, after saying which.
 #   tools/bootstrap.sh build   what building and `make run` need
 #   tools/bootstrap.sh test    that, and what the tests need
+#   tools/bootstrap.sh fuzz    what building needs, and clang with libFuzzer
 # Nothing is installed when everything is there. Works on Debian 12 and Ubuntu 24.04.
 set -eu
 
@@ -19,14 +20,21 @@ need() {
         pkg-config) command -v pkg-config >/dev/null 2>&1 && return ;;
         python3-venv) python3 -c 'import ensurepip, venv' >/dev/null 2>&1 && return ;;
         jdk) command -v javac >/dev/null 2>&1 && return ;;
+        clang) command -v clang >/dev/null 2>&1 && return ;;
+        libclang-rt-14-dev) ls /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-x86_64.a >/dev/null 2>&1 && return ;;
         maven) command -v mvn >/dev/null 2>&1 && return ;;
         *) dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -q '^installed$' && return ;;
     esac
     [ "$1" = jdk ] && set -- openjdk-17-jdk-headless
+    # The runtime carries its version in its name; the newest one there is goes with the newest clang.
+    [ "$1" = libclang-rt-14-dev ] && set -- "$(apt-cache search --names-only '^libclang-rt-[0-9]+-dev$' | sort -V | tail -n 1 | cut -d" " -f1)"
     missing="$missing $1"
 }
 
 for package in $build_packages; do need "$package"; done
+if [ "${1:-build}" = fuzz ]; then
+    for package in clang libclang-rt-14-dev; do need "$package"; done
+fi
 if [ "${1:-build}" = test ]; then
     for package in $test_packages jdk maven; do need "$package"; done
 fi

@@ -323,7 +323,8 @@ static ice_status unknown(ice_error *err) {
   return ice_error_set(err, ICE_COMMIT_UNKNOWN, "the answer of the catalog never came");
 }
 
-static ice_status decide(memory_catalog *self, ice_memory_fate fate, const part *parts, size_t count, ice_error *err) {
+static ice_status decide(memory_catalog *self, ice_memory_fate fate, const part *parts, size_t count,
+                         ice_error *err) {
   ice_error cause = {0};
   switch (fate) {
     case ICE_MEMORY_APPLY: return apply_parts(self, parts, count, err);

@@ -59,8 +59,8 @@ static ice_status read_metadata(const struct ArrowSchema *schema, field_metadata
     if (valid && ice_str_equal_c(key, "PARQUET:field_id")) {
       valid = parse_number(value, &out->id);
     }
-    out->is_uuid = out->is_uuid || (valid && ice_str_equal_c(key, "ARROW:extension:name") &&
-                                    ice_str_equal_c(value, "arrow.uuid"));
+    out->is_uuid = out->is_uuid ||
+                   (valid && ice_str_equal_c(key, "ARROW:extension:name") && ice_str_equal_c(value, "arrow.uuid"));
   }
   return valid ? ICE_OK
                : ice_error_set(err, ICE_INVALID_ARGUMENT, "Arrow column \"%s\": its metadata is damaged",
@@ -93,9 +93,9 @@ static bool parse_format(ice_str format, bool is_uuid, ice_type *out) {
   static const struct {
     const char *format;
     ice_kind kind;
-  } kinds[] = {{"b", ICE_KIND_BOOLEAN}, {"i", ICE_KIND_INT},     {"l", ICE_KIND_LONG},      {"f", ICE_KIND_FLOAT},
-               {"g", ICE_KIND_DOUBLE},  {"tdD", ICE_KIND_DATE},  {"ttu", ICE_KIND_TIME},    {"tsu:", ICE_KIND_TIMESTAMP},
-               {"u", ICE_KIND_STRING},  {"z", ICE_KIND_BINARY},  {"+s", ICE_KIND_STRUCT},   {"+l", ICE_KIND_LIST},
+  } kinds[] = {{"b", ICE_KIND_BOOLEAN}, {"i", ICE_KIND_INT},    {"l", ICE_KIND_LONG},    {"f", ICE_KIND_FLOAT},
+               {"g", ICE_KIND_DOUBLE},  {"tdD", ICE_KIND_DATE}, {"ttu", ICE_KIND_TIME},  {"tsu:", ICE_KIND_TIMESTAMP},
+               {"u", ICE_KIND_STRING},  {"z", ICE_KIND_BINARY}, {"+s", ICE_KIND_STRUCT}, {"+l", ICE_KIND_LIST},
                {"+m", ICE_KIND_MAP}};
   *out = (ice_type){0};
   for (size_t i = 0; i < ICE_COUNT_OF(kinds); i++) {
@@ -221,9 +221,7 @@ static int64_t child_count(const ice_column *column) {
 }
 
 static int64_t buffer_count(ice_kind kind) {
-  return kind == ICE_KIND_STRUCT                                  ? 1
-         : kind == ICE_KIND_STRING || kind == ICE_KIND_BINARY ? 3
-                                                                  : 2;
+  return kind == ICE_KIND_STRUCT ? 1 : kind == ICE_KIND_STRING || kind == ICE_KIND_BINARY ? 3 : 2;
 }
 
 // Everything that the copy relies on but what only the values tell: sizes, buffers that are there, children long enough.

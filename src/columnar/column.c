@@ -340,7 +340,10 @@ static ice_status append_rows_text(ice_column *column, const ice_column *source,
   size_t end = column->values.size;
   for (size_t i = 0; i < count; i++) {
     ice_str text = ice_column_text(source, rows[i]);
-    memcpy(to + end, text.data, text.size);
+    // While every text is empty there is no buffer to copy to.
+    if (text.size != 0) {
+      memcpy(to + end, text.data, text.size);
+    }
     end += text.size;
     int32_t offset = (int32_t)end;
     memcpy(offsets + i * 4, &offset, 4);

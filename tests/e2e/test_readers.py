@@ -2,6 +2,7 @@
 import datetime
 import json
 import subprocess
+import sys
 
 import pytest
 from lake import ROOT, Lake
@@ -117,6 +118,14 @@ def test_own_scan_prints_what_the_others_read(lake, expected):
     rows = [json.loads(line) for line in out.stdout.splitlines()]
     assert sorted((r["sample_id"], datetime.datetime.fromisoformat(r["start_date"]), r["value"], r["data_type"])
                   for r in rows) == expected
+
+
+@pytest.mark.parametrize("name", ["health_data_raw", "health_data_errors"])
+def test_metadata_manifest_lists_and_manifests_are_what_fastavro_and_pyiceberg_say(lake, name):
+    script = ROOT / "tests/interop/check_manifest_files.py"
+    done = subprocess.run([sys.executable, str(script), lake.metadata_location(name).removeprefix("file://")],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_pyiceberg_appends_and_icesink_goes_on(lake):

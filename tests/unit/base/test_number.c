@@ -5,10 +5,10 @@
 
 #include <cmocka.h>
 
+#include "comma_locale.h"
 #include "base/macros.h"
 #include "base/number.h"
 #include <float.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -40,9 +40,29 @@ static void test_number__reads_decimal_notation(void **state) {
 
 static void test_number__refuses_everything_else(void **state) {
   (void)state;
-  static const char *const texts[] = {"",    "-",   "+",     ".",    "e5",  "1e",   "1e+",  " 1",  "1 ",    "1,5",
-                                      "0x1", "nan", "NaN",   "inf",  "Infinity", "1.2.3", "--1", "1e5.5", "1e309",
-                                      "-1e309", "1_000", "1f",  "1e999999999999999999"};
+  static const char *const texts[] = {"",
+                                      "-",
+                                      "+",
+                                      ".",
+                                      "e5",
+                                      "1e",
+                                      "1e+",
+                                      " 1",
+                                      "1 ",
+                                      "1,5",
+                                      "0x1",
+                                      "nan",
+                                      "NaN",
+                                      "inf",
+                                      "Infinity",
+                                      "1.2.3",
+                                      "--1",
+                                      "1e5.5",
+                                      "1e309",
+                                      "-1e309",
+                                      "1_000",
+                                      "1f",
+                                      "1e999999999999999999"};
   for (size_t i = 0; i < ICE_COUNT_OF(texts); i++) {
     double value = -77;
     if (ice_number_parse(ice_str_of(texts[i]), &value)) {
@@ -91,7 +111,7 @@ static void test_number__what_printf_writes_is_read_back(void **state) {
 
 static void test_number__a_locale_with_a_comma_changes_nothing(void **state) {
   (void)state;
-  if (!setlocale(LC_ALL, "de_DE.UTF-8")) {
+  if (!comma_locale_set()) {
     skip();
   }
   char text[16];
@@ -102,7 +122,7 @@ static void test_number__a_locale_with_a_comma_changes_nothing(void **state) {
   double value;
   assert_false(ice_number_parse(ICE_STR("1,5"), &value));
   assert_false(ice_number_parse(ICE_STR("1.000,5"), &value));
-  setlocale(LC_ALL, "C");
+  comma_locale_unset();
 }
 
 int main(void) {

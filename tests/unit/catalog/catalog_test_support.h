@@ -34,11 +34,11 @@ static inline void test_property(ice_catalog *catalog, const char *name, char ou
   ice_table_deinit(&table);
 }
 
-#define ASSERT_PROPERTY(catalog, name, expected)     \
-  do {                                               \
-    char property_text[32];                          \
-    test_property(catalog, name, property_text);     \
-    assert_string_equal(property_text, expected);    \
+#define ASSERT_PROPERTY(catalog, name, expected)  \
+  do {                                            \
+    char property_text[32];                       \
+    test_property(catalog, name, property_text);  \
+    assert_string_equal(property_text, expected); \
   } while (0)
 
 /// A commit that sets property "p", asserting the table's uuid (empty: no requirement).

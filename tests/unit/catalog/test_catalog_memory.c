@@ -25,7 +25,8 @@ static ice_memory_fate choose(void *context, const ice_table_commit *commits, si
   return fate;
 }
 
-static void remember(void *context, const ice_table_commit *commits, size_t count, int64_t number, ice_status status) {
+static void remember(void *context, const ice_table_commit *commits, size_t count, int64_t number,
+                     ice_status status) {
   (void)context;
   (void)commits;
   (void)count;
@@ -131,13 +132,11 @@ static void test_catalog_memory__every_fate_is_what_it_says(void **state) {
     ice_memory_fate fate;
     ice_status status;
     const char *a, *b;
-  } cases[] = {{ICE_MEMORY_CONFLICT, ICE_CONFLICT, "", ""},
-               {ICE_MEMORY_REFUSE, ICE_IO, "", ""},
-               {ICE_MEMORY_LOSE, ICE_COMMIT_UNKNOWN, "", ""},
-               {ICE_MEMORY_APPLY_UNKNOWN, ICE_COMMIT_UNKNOWN, "1", "1"},
-               {ICE_MEMORY_TEAR_FIRST, ICE_OK, "2", "1"},
-               {ICE_MEMORY_TEAR_REST, ICE_OK, "2", "3"},
-               {ICE_MEMORY_APPLY, ICE_OK, "4", "4"}};
+  } cases[] = {
+      {ICE_MEMORY_CONFLICT, ICE_CONFLICT, "", ""},   {ICE_MEMORY_REFUSE, ICE_IO, "", ""},
+      {ICE_MEMORY_LOSE, ICE_COMMIT_UNKNOWN, "", ""}, {ICE_MEMORY_APPLY_UNKNOWN, ICE_COMMIT_UNKNOWN, "1", "1"},
+      {ICE_MEMORY_TEAR_FIRST, ICE_OK, "2", "1"},     {ICE_MEMORY_TEAR_REST, ICE_OK, "2", "3"},
+      {ICE_MEMORY_APPLY, ICE_OK, "4", "4"}};
   static const char *const values[] = {"x", "x", "x", "1", "2", "3", "4"};
   for (size_t i = 0; i < ICE_COUNT_OF(cases); i++) {
     next_fate = cases[i].fate;

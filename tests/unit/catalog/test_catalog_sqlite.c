@@ -188,8 +188,10 @@ static void test_catalog_sqlite__views_and_other_catalogs_are_not_seen(void **st
   ice_catalog *catalog = open_with_tables();
   ice_table table;
   int count = 0;
-  sql("UPDATE iceberg_tables SET iceberg_type = 'VIEW' WHERE table_name = 'a'; UPDATE iceberg_tables SET iceberg_type "
-      "= NULL WHERE table_name = 'b'; INSERT INTO iceberg_tables VALUES ('other', 'db', 'z', 'file:///x', NULL, 'TABLE')");
+  sql("UPDATE iceberg_tables SET iceberg_type = 'VIEW' WHERE table_name = 'a'; UPDATE iceberg_tables SET "
+      "iceberg_type "
+      "= NULL WHERE table_name = 'b'; INSERT INTO iceberg_tables VALUES ('other', 'db', 'z', 'file:///x', NULL, "
+      "'TABLE')");
   assert_int_equal(ice_catalog_list_tables(catalog, ICE_STR("db"), count_name, &count, NULL), ICE_OK);
   assert_int_equal(count, 1);
   assert_int_equal(ice_catalog_load_table(catalog, test_ident("a"), &table, NULL), ICE_NOT_FOUND);

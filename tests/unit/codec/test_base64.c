@@ -11,8 +11,13 @@
 static const struct {
   const char *plain;
   const char *text;
-} vectors[] = {{"", ""},           {"f", "Zg=="},       {"fo", "Zm8="},        {"foo", "Zm9v"},
-               {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+} vectors[] = {{"", ""},
+               {"f", "Zg=="},
+               {"fo", "Zm8="},
+               {"foo", "Zm9v"},
+               {"foob", "Zm9vYg=="},
+               {"fooba", "Zm9vYmE="},
+               {"foobar", "Zm9vYmFy"}};
 
 static void test_base64__writes_the_vectors_of_the_rfc(void **state) {
   (void)state;
@@ -60,7 +65,7 @@ static void test_base64__every_byte_goes_there_and_back(void **state) {
 
 static void test_base64__refuses_what_is_not_whole(void **state) {
   (void)state;
-  static const char *const texts[] = {"Z",    "Zg",   "Zg=",      "Zm9vZ",    "====",      "=AAA", "A===",
+  static const char *const texts[] = {"Z",    "Zg",       "Zg=",    "Zm9vZ",   "====", "=AAA", "A===",
                                       "AA=A", "Zg==Zg==", "Zm9v\n", "Zm9\x80", "Zm-_", "AA A", "Zm9vYg==Zm9v"};
   for (size_t i = 0; i < ICE_COUNT_OF(texts); i++) {
     ice_bytes out;

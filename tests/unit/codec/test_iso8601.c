@@ -99,8 +99,8 @@ static void test_iso8601__months_and_days_have_their_ranges(void **state) {
   static const struct {
     int year;
     bool leap;
-  } years[] = {{2023, false}, {2024, true}, {1900, false}, {2000, true}, {2100, false}, {4, true}, {100, false},
-               {400, true}};
+  } years[] = {{2023, false}, {2024, true}, {1900, false}, {2000, true},
+               {2100, false}, {4, true},    {100, false},  {400, true}};
   for (size_t y = 0; y < ICE_COUNT_OF(years); y++) {
     for (int month = 0; month <= 13; month++) {
       int days = month < 1 || month > 12 ? 0 : lengths[month - 1] + (month == 2 && years[y].leap);
@@ -157,7 +157,8 @@ static void test_iso8601__refuses_what_is_no_timestamp(void **state) {
                                       "2024-01-01T00:00:00 UTC",
                                       "2024-01-01T00:00:00[Europe/Berlin]",
                                       "2024-01-01Z",
-                                      "2024-01-01T00:00:00\xE2\x80\xAF" "Z",
+                                      "2024-01-01T00:00:00\xE2\x80\xAF"
+                                      "Z",
                                       "1704067200000",
                                       "2024-W01-1",
                                       "2024-001"};

@@ -26,8 +26,8 @@ static void fill(ice_batch *batch, int rows, int null_every) {
 
 static void test_arrow__schema_has_the_formats_of_the_interface(void **state) {
   (void)state;
-  static const char *const formats[] = {"b", "i", "l", "f", "g", "d:9,2", "tdD", "ttu", "tsu:", "tsu:UTC",
-                                        "u", "w:16", "w:3", "z", "+l", "+l", "+m", "+s", "+l"};
+  static const char *const formats[] = {"b", "i",    "l",   "f", "g",  "d:9,2", "tdD", "ttu", "tsu:", "tsu:UTC",
+                                        "u", "w:16", "w:3", "z", "+l", "+l",    "+m",  "+s",  "+l"};
   ice_schema *schema = test_schema(every_type);
   struct ArrowSchema out;
   schema->root.fields[1].required = true;
@@ -199,14 +199,16 @@ static const int64_t numbers[] = {1, 2, 3, 4, 5};
 
 // One column "x": long, string or list<long>, three rows.
 static void make_foreign(foreign *f, const char *format) {
-  *f = (foreign){.schema = {.format = "+s", .name = "", .n_children = 1, .release = release_nothing_schema},
-                 .column_schema = {.format = format, .name = "x", .flags = ARROW_FLAG_NULLABLE,
-                                   .release = release_nothing_schema},
-                 .item_schema = {.format = "l", .name = "item", .flags = ARROW_FLAG_NULLABLE,
-                                 .release = release_nothing_schema},
-                 .array = {.length = 3, .n_buffers = 1, .n_children = 1, .release = release_foreign},
-                 .column = {.length = 3, .n_buffers = 2, .release = release_nothing},
-                 .item = {.length = 5, .n_buffers = 2, .release = release_nothing}};
+  *f = (foreign){
+      .schema = {.format = "+s", .name = "", .n_children = 1, .release = release_nothing_schema},
+      .column_schema = {.format = format,
+                        .name = "x",
+                        .flags = ARROW_FLAG_NULLABLE,
+                        .release = release_nothing_schema},
+      .item_schema = {.format = "l", .name = "item", .flags = ARROW_FLAG_NULLABLE, .release = release_nothing_schema},
+      .array = {.length = 3, .n_buffers = 1, .n_children = 1, .release = release_foreign},
+      .column = {.length = 3, .n_buffers = 2, .release = release_nothing},
+      .item = {.length = 5, .n_buffers = 2, .release = release_nothing}};
   f->schema.children = f->schemas;
   f->schemas[0] = &f->column_schema;
   f->item_schemas[0] = &f->item_schema;
@@ -409,18 +411,22 @@ static void test_arrow__text_must_be_utf8(void **state) {
   (void)state;
   foreign f;
   make_foreign(&f, "u");
-  f.column_buffers[2] = "ab\xFF" "de";
+  f.column_buffers[2] =
+      "ab\xFF"
+      "de";
   import_foreign(&f, "string", ICE_INVALID_ARGUMENT, "no UTF-8");
   make_foreign(&f, "u");
   f.column_schema.format = "z";
-  f.column_buffers[2] = "ab\xFF" "de";
+  f.column_buffers[2] =
+      "ab\xFF"
+      "de";
   import_foreign(&f, "binary", ICE_OK, "");
 }
 
 static void test_arrow__unknown_formats_are_named(void **state) {
   (void)state;
-  static const char *const formats[] = {"U",    "Z",   "vu",   "vz",  "+L", "+vl",  "c",      "S",    "e",
-                                        "tsn:", "tss:", "tdm", "ttm", "+r", "d:9,2,256", "d:9", "w:", "+ud:0", ""};
+  static const char *const formats[] = {"U",    "Z",   "vu",  "vz", "+L",        "+vl", "c",  "S",     "e", "tsn:",
+                                        "tss:", "tdm", "ttm", "+r", "d:9,2,256", "d:9", "w:", "+ud:0", ""};
   for (size_t i = 0; i < ICE_COUNT_OF(formats); i++) {
     foreign f;
     char part[64];

@@ -15,10 +15,26 @@ static void init(ice_schema **schema, ice_column *column, const char *text) {
   OK(ice_column_init(column, &(*schema)->root.fields[0].type, NULL));
 }
 
-static const char *const types[] = {"boolean", "int", "long", "float", "double", "decimal(9,2)", "date", "time",
-                                    "timestamp", "timestamptz", "string", "uuid", "fixed[3]", "binary", "list<int>",
-                                    "list<string>", "map<string, long>", "struct<a: int, b: string, c: boolean>",
-                                    "list<struct<a: string, b: list<boolean>>>", "struct<a: struct<b: map<int, uuid>>>"};
+static const char *const types[] = {"boolean",
+                                    "int",
+                                    "long",
+                                    "float",
+                                    "double",
+                                    "decimal(9,2)",
+                                    "date",
+                                    "time",
+                                    "timestamp",
+                                    "timestamptz",
+                                    "string",
+                                    "uuid",
+                                    "fixed[3]",
+                                    "binary",
+                                    "list<int>",
+                                    "list<string>",
+                                    "map<string, long>",
+                                    "struct<a: int, b: string, c: boolean>",
+                                    "list<struct<a: string, b: list<boolean>>>",
+                                    "struct<a: struct<b: map<int, uuid>>>"};
 
 static void test_column__values_are_read_back(void **state) {
   (void)state;

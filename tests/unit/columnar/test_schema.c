@@ -50,8 +50,12 @@ static void test_schema__parameters_have_ranges(void **state) {
   static const struct {
     int32_t precision, scale;
     ice_status status;
-  } decimals[] = {{1, 0, ICE_OK},   {38, 38, ICE_OK}, {0, 0, ICE_INVALID_ARGUMENT}, {39, 0, ICE_INVALID_ARGUMENT},
-                  {5, 6, ICE_INVALID_ARGUMENT}, {5, -1, ICE_INVALID_ARGUMENT}};
+  } decimals[] = {{1, 0, ICE_OK},
+                  {38, 38, ICE_OK},
+                  {0, 0, ICE_INVALID_ARGUMENT},
+                  {39, 0, ICE_INVALID_ARGUMENT},
+                  {5, 6, ICE_INVALID_ARGUMENT},
+                  {5, -1, ICE_INVALID_ARGUMENT}};
   ice_schema *schema = test_schema("struct<a: decimal(5,2), b: fixed[4]>");
   for (size_t i = 0; i < ICE_COUNT_OF(decimals); i++) {
     schema->root.fields[0].type.precision = decimals[i].precision;

@@ -9,9 +9,23 @@
 
 static void test_type_text__what_is_parsed_is_formatted_the_same(void **state) {
   (void)state;
-  static const char *const texts[] = {"boolean", "int", "long", "float", "double", "decimal(9,2)", "decimal(38,0)",
-                                      "date", "time", "timestamp", "timestamptz", "string", "uuid", "fixed[16]",
-                                      "binary", "list<string>", "map<string, long>",
+  static const char *const texts[] = {"boolean",
+                                      "int",
+                                      "long",
+                                      "float",
+                                      "double",
+                                      "decimal(9,2)",
+                                      "decimal(38,0)",
+                                      "date",
+                                      "time",
+                                      "timestamp",
+                                      "timestamptz",
+                                      "string",
+                                      "uuid",
+                                      "fixed[16]",
+                                      "binary",
+                                      "list<string>",
+                                      "map<string, long>",
                                       "struct<a: int, b_2: map<int, list<struct<x: decimal(1,1)>>>>"};
   for (size_t i = 0; i < ICE_COUNT_OF(texts); i++) {
     ice_schema *schema = NULL;

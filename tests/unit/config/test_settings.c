@@ -156,16 +156,37 @@ static void test_settings__units(void **state) {
   static const struct {
     const char *text, *unit;
     int64_t expected;  ///< -1: refused
-  } durations[] = {{"500ms", NULL, 500}, {"10s", NULL, 10000}, {"15m", NULL, 900000}, {"2h", NULL, 7200000},
-                   {"10 s", NULL, 10000}, {"0", NULL, 0}, {"7", NULL, -1}, {"7", "s", 7000}, {"7ms", "s", 7},
-                   {"", NULL, -1}, {"s", NULL, -1}, {"-1s", NULL, -1}, {"1.5s", NULL, -1}, {"1d", NULL, -1},
-                   {"1S", NULL, -1}, {"9223372036854775807ms", NULL, INT64_MAX}, {"9223372036854775808ms", NULL, -1},
-                   {"9223372036854775807h", NULL, -1}, {"1s ", NULL, -1}};
+  } durations[] = {{"500ms", NULL, 500},
+                   {"10s", NULL, 10000},
+                   {"15m", NULL, 900000},
+                   {"2h", NULL, 7200000},
+                   {"10 s", NULL, 10000},
+                   {"0", NULL, 0},
+                   {"7", NULL, -1},
+                   {"7", "s", 7000},
+                   {"7ms", "s", 7},
+                   {"", NULL, -1},
+                   {"s", NULL, -1},
+                   {"-1s", NULL, -1},
+                   {"1.5s", NULL, -1},
+                   {"1d", NULL, -1},
+                   {"1S", NULL, -1},
+                   {"9223372036854775807ms", NULL, INT64_MAX},
+                   {"9223372036854775808ms", NULL, -1},
+                   {"9223372036854775807h", NULL, -1},
+                   {"1s ", NULL, -1}};
   static const struct {
     const char *text, *unit;
     int64_t expected;
-  } sizes[] = {{"256MB", NULL, 268435456}, {"1KB", NULL, 1024}, {"1KiB", NULL, 1024}, {"2GB", NULL, INT64_C(2) << 30},
-               {"5B", NULL, 5}, {"256", "MB", 268435456}, {"1", NULL, -1}, {"1mb", NULL, -1}, {"1M", NULL, -1},
+  } sizes[] = {{"256MB", NULL, 268435456},
+               {"1KB", NULL, 1024},
+               {"1KiB", NULL, 1024},
+               {"2GB", NULL, INT64_C(2) << 30},
+               {"5B", NULL, 5},
+               {"256", "MB", 268435456},
+               {"1", NULL, -1},
+               {"1mb", NULL, -1},
+               {"1M", NULL, -1},
                {"8589934592GB", NULL, -1}};
   int64_t value;
   for (size_t i = 0; i < ICE_COUNT_OF(durations); i++) {
@@ -230,9 +251,10 @@ static void test_settings__variables_in_yaml_and_flags(void **state) {
   char tricky[] = "TRICKY=${TEAM}";
   char *environment[] = {variable, tricky, NULL};
   ice_settings settings;
-  assert_int_equal(load("name: a-${TEAM}-$x-${TEAM}\nsource: {kafka: {topics: ['${TEAM}-1', b], group: '${TRICKY}'}}\n",
-                        NULL, environment, "catalog.name=${TEAM}", &settings, NULL),
-                   ICE_OK);
+  assert_int_equal(
+      load("name: a-${TEAM}-$x-${TEAM}\nsource: {kafka: {topics: ['${TEAM}-1', b], group: '${TRICKY}'}}\n", NULL,
+           environment, "catalog.name=${TEAM}", &settings, NULL),
+      ICE_OK);
   expect_text(&settings, ICE_OPTION_ID_NAME, "a-blue-$x-blue");
   expect_text(&settings, ICE_OPTION_ID_CATALOG_NAME, "blue");
   // What a variable holds is taken as it is.
@@ -251,7 +273,8 @@ static void test_settings__secrets_come_from_files(void **state) {
   scratch_path(&directory, "secret", path);
   put(path, "p4ss word\r\n\n");
   // Relative to the file that names it, as every path.
-  assert_int_equal(load("source: {kafka: {sasl_password: 'file:secret'}}\n", NULL, NULL, NULL, &settings, NULL), ICE_OK);
+  assert_int_equal(load("source: {kafka: {sasl_password: 'file:secret'}}\n", NULL, NULL, NULL, &settings, NULL),
+                   ICE_OK);
   expect_text(&settings, ICE_OPTION_ID_SOURCE_KAFKA_SASL_PASSWORD, "p4ss word");
   ice_settings_deinit(&settings);
   char flag[SCRATCH_PATH + 64];

@@ -5,11 +5,11 @@
 
 #include <cmocka.h>
 
+#include "comma_locale.h"
 #include "columnar/batch.h"
 #include "json/json_text.h"
 #include <float.h>
 #include <jansson.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -62,7 +62,12 @@ static void test_json_text__strings_are_escaped(void **state) {
 
 static void test_json_text__what_is_no_utf8_becomes_the_replacement_character(void **state) {
   (void)state;
-  text("a\xFF" "b", 3, "\"a\xEF\xBF\xBD" "b\"");
+  text(
+      "a\xFF"
+      "b",
+      3,
+      "\"a\xEF\xBF\xBD"
+      "b\"");
   text("\xE2\x82", 2, "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");
   text("\xC0\xAF", 2, "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");
   text("\xED\xA0\x80", 3, "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
@@ -74,9 +79,17 @@ static void test_json_text__doubles_are_the_shortest_that_read_back(void **state
   static const struct {
     double value;
     const char *text;
-  } cases[] = {{0, "0"},       {-0.0, "-0"},    {1, "1"},      {0.1, "0.1"}, {0.1 + 0.2, "0.30000000000000004"},
-               {1e21, "1e+21"}, {72.5, "72.5"}, {-1e-7, "-1e-07"}, {DBL_MAX, "1.7976931348623157e+308"},
-               {9007199254740993.0, "9007199254740992"}, {5e-324, "4.94065645841247e-324"}};
+  } cases[] = {{0, "0"},
+               {-0.0, "-0"},
+               {1, "1"},
+               {0.1, "0.1"},
+               {0.1 + 0.2, "0.30000000000000004"},
+               {1e21, "1e+21"},
+               {72.5, "72.5"},
+               {-1e-7, "-1e-07"},
+               {DBL_MAX, "1.7976931348623157e+308"},
+               {9007199254740993.0, "9007199254740992"},
+               {5e-324, "4.94065645841247e-324"}};
   begin("double");
   for (size_t i = 0; i < ICE_COUNT_OF(cases); i++) {
     assert_int_equal(ice_column_append_f64(&column, cases[i].value, NULL), ICE_OK);
@@ -150,7 +163,8 @@ static void test_json_text__decimals_keep_their_scale(void **state) {
 
 static void test_json_text__times_identifiers_and_bytes(void **state) {
   (void)state;
-  uint8_t bytes[16] = {0x2e, 0xd6, 0x65, 0x7d, 0xe9, 0x27, 0x56, 0x8b, 0x95, 0xe1, 0x26, 0x65, 0xa8, 0xae, 0xa6, 0xa2};
+  uint8_t bytes[16] = {0x2e, 0xd6, 0x65, 0x7d, 0xe9, 0x27, 0x56, 0x8b,
+                       0x95, 0xe1, 0x26, 0x65, 0xa8, 0xae, 0xa6, 0xa2};
   begin("timestamp");
   assert_int_equal(ice_column_append_i64(&column, -1, NULL), ICE_OK);
   expect("\"1969-12-31T23:59:59.999999\"", "1969-12-31T23:59:59.999999");
@@ -209,7 +223,7 @@ static void test_json_text__nested_values(void **state) {
 
 static void test_json_text__a_locale_with_a_comma_changes_nothing(void **state) {
   (void)state;
-  if (!setlocale(LC_ALL, "de_DE.UTF-8")) {
+  if (!comma_locale_set()) {
     skip();
   }
   begin("double");
@@ -222,7 +236,7 @@ static void test_json_text__a_locale_with_a_comma_changes_nothing(void **state) 
   assert_int_equal(ice_column_append_f32(&column, 0.1f, NULL), ICE_OK);
   expect("0.1", "0.1");
   end();
-  setlocale(LC_ALL, "C");
+  comma_locale_unset();
 }
 
 static void test_json_text__the_ceiling_of_the_buffer_holds(void **state) {

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
+#include "comma_locale.h"
 #include "health_pipeline.h"
-#include <locale.h>
 #include <stdio.h>
 
 static ice_status read_spec(const char *yaml, ice_pipeline_spec *out, ice_error *err) {
@@ -62,7 +62,8 @@ static void test_pipeline_config__mistakes_are_named_with_their_line(void **stat
        "a number is expected"},
       {"columns:\n  a: {path: a, type: int}\nvalidate:\n  - {rule: between, column: a, min: nan}\n",
        "a number is expected"},
-      {"columns:\n  a: {path: a, type: string}\nvalidate:\n  - {rule: finite, column: a}\n", "does not fit the column"},
+      {"columns:\n  a: {path: a, type: string}\nvalidate:\n  - {rule: finite, column: a}\n",
+       "does not fit the column"},
       {"columns:\n  a: {path: a, type: int}\nfilter:\n  - {name: n, when: {a: 1}}\n", "when compares text columns"},
       {"columns:\n  a: {path: a, type: int}\ntombstones: maybe\n", "tombstones is dead_letter or filter"},
       {"columns:\n  a: {path: a, type: int}\nroute:\n  - {table: t}\n", "this key is missing: \"when\""},
@@ -81,12 +82,13 @@ static void test_pipeline_config__mistakes_are_named_with_their_line(void **stat
 
 static void test_pipeline_config__a_locale_with_a_comma_changes_nothing(void **state) {
   (void)state;
-  if (!setlocale(LC_ALL, "de_DE.UTF-8")) {
+  if (!comma_locale_set()) {
     skip();
   }
   ice_pipeline_spec spec;
-  static const char yaml[] = "columns:\n  a: {path: a, type: double}\nvalidate:\n"
-                             "  - {rule: between, column: a, min: 0.5, max: 2.5e1}\n";
+  static const char yaml[] =
+      "columns:\n  a: {path: a, type: double}\nvalidate:\n"
+      "  - {rule: between, column: a, min: 0.5, max: 2.5e1}\n";
   assert_int_equal(read_spec(yaml, &spec, NULL), ICE_OK);
   assert_true(spec.rules[0].min == 0.5);
   assert_true(spec.rules[0].max == 25);
@@ -101,7 +103,7 @@ static void test_pipeline_config__a_locale_with_a_comma_changes_nothing(void **s
   assert_true(ice_str_equal_c(ice_column_text(&p.output.dead_letters.columns[2], 0),
                               "value 19.9 is outside 20 to 250 (data_type heartRate)"));
   health_close(&p);
-  setlocale(LC_ALL, "C");
+  comma_locale_unset();
 }
 
 int main(void) {

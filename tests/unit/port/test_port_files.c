@@ -138,7 +138,8 @@ static failing fail_after;
 static bool fails(void) { return fail_after.left-- <= 0; }
 
 static ice_status failing_write(void *context, ice_file file, const void *data, size_t size, ice_error *err) {
-  return fails() ? ice_error_set(err, ICE_IO, "disk") : ice_port_system()->files.write(context, file, data, size, err);
+  return fails() ? ice_error_set(err, ICE_IO, "disk")
+                 : ice_port_system()->files.write(context, file, data, size, err);
 }
 
 static ice_status failing_sync(void *context, ice_file file, ice_error *err) {

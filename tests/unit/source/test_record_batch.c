@@ -25,20 +25,20 @@ static int teardown(void **state) {
 
 // https://kafka.apache.org/documentation/#recordbatch: one record, offset 5, timestamp 1000, key "k", value "v".
 static const uint8_t golden[] = {
-    0, 0, 0, 0, 0, 0, 0, 5,                          // baseOffset
-    0, 0, 0, 58,                                     // batchLength
-    0, 0, 0, 0,                                      // partitionLeaderEpoch
-    2,                                               // magic
-    0x71, 0x6A, 0x61, 0x89,                          // crc (CRC-32C of all that follows)
-    0, 0,                                            // attributes
-    0, 0, 0, 0,                                      // lastOffsetDelta
-    0, 0, 0, 0, 0, 0, 0x03, 0xE8,                    // baseTimestamp
-    0, 0, 0, 0, 0, 0, 0x03, 0xE8,                    // maxTimestamp
-    0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,  // producerId
-    0xFF, 0xFF,                                      // producerEpoch
-    0xFF, 0xFF, 0xFF, 0xFF,                          // baseSequence
-    0, 0, 0, 1,                                      // records
-    16, 0, 0, 0, 2, 'k', 2, 'v', 0,                  // length, attributes, deltas, key, value, headers
+    0,    0,    0,    0,    0,    0,    0,    5,        // baseOffset
+    0,    0,    0,    58,                               // batchLength
+    0,    0,    0,    0,                                // partitionLeaderEpoch
+    2,                                                  // magic
+    0x71, 0x6A, 0x61, 0x89,                             // crc (CRC-32C of all that follows)
+    0,    0,                                            // attributes
+    0,    0,    0,    0,                                // lastOffsetDelta
+    0,    0,    0,    0,    0,    0,    0x03, 0xE8,     // baseTimestamp
+    0,    0,    0,    0,    0,    0,    0x03, 0xE8,     // maxTimestamp
+    0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,     // producerId
+    0xFF, 0xFF,                                         // producerEpoch
+    0xFF, 0xFF, 0xFF, 0xFF,                             // baseSequence
+    0,    0,    0,    1,                                // records
+    16,   0,    0,    0,    2,    'k',  2,    'v',  0,  // length, attributes, deltas, key, value, headers
 };
 
 static void build(ice_codec codec, int count, int64_t base_offset, ice_bytes *out) {
@@ -104,8 +104,8 @@ static void test_record_batch__the_documented_bytes_are_read(void **state) {
   ice_chunk_deinit(&chunk);
 }
 
-static const ice_codec codecs[] = {ICE_CODEC_NONE, ICE_CODEC_GZIP, ICE_CODEC_SNAPPY,
-                                   ICE_CODEC_LZ4_FRAME, ICE_CODEC_ZSTD};
+static const ice_codec codecs[] = {ICE_CODEC_NONE, ICE_CODEC_GZIP, ICE_CODEC_SNAPPY, ICE_CODEC_LZ4_FRAME,
+                                   ICE_CODEC_ZSTD};
 
 static void test_record_batch__every_codec_goes_there_and_back(void **state) {
   (void)state;
@@ -331,8 +331,13 @@ static void test_record_batch__headers_that_cannot_be_are_refused(void **state) 
     size_t at;
     uint8_t bytes[4];
     size_t size;
-  } damage[] = {{8, {0, 0, 0, 48}, 4}, {8, {0xFF, 0xFF, 0xFF, 0xFF}, 4}, {8, {0x7F, 0xFF, 0xFF, 0xFF}, 4},
-                {16, {1}, 1}, {16, {3}, 1}, {0, {0x80}, 1}, {23, {0xFF, 0xFF, 0xFF, 0xFF}, 4},
+  } damage[] = {{8, {0, 0, 0, 48}, 4},
+                {8, {0xFF, 0xFF, 0xFF, 0xFF}, 4},
+                {8, {0x7F, 0xFF, 0xFF, 0xFF}, 4},
+                {16, {1}, 1},
+                {16, {3}, 1},
+                {0, {0x80}, 1},
+                {23, {0xFF, 0xFF, 0xFF, 0xFF}, 4},
                 {57, {0x80, 0, 0, 0}, 4}};
   for (size_t i = 0; i < ICE_COUNT_OF(damage); i++) {
     uint8_t data[sizeof golden];

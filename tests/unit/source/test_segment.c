@@ -42,8 +42,8 @@ static void append(int64_t segment, int64_t from, int64_t to, size_t size) {
   for (int64_t i = from; i < to; i++) {
     char text[32];
     int length = snprintf(text, sizeof text, "%lld", (long long)i);
-    assert_int_equal(ice_record_batch_builder_add(&builder, i, (ice_str){0}, ice_str_make(text, (size_t)length), NULL),
-                     ICE_OK);
+    assert_int_equal(
+        ice_record_batch_builder_add(&builder, i, (ice_str){0}, ice_str_make(text, (size_t)length), NULL), ICE_OK);
   }
   assert_int_equal(ice_record_batch_builder_finish(&builder, compressor, ICE_CODEC_NONE, from, &out, NULL), ICE_OK);
   segment_path(segment, path);
@@ -350,7 +350,8 @@ static void test_segment__the_writer_cuts_a_torn_tail(void **state) {
   ice_record_batch_builder builder;
   append(0, 0, 10, 0);
   append(0, 10, 20, 50);
-  assert_int_equal(ice_segment_writer_open(ice_port_system(), directory.path, ICE_STR("t"), 0, &writer, NULL), ICE_OK);
+  assert_int_equal(ice_segment_writer_open(ice_port_system(), directory.path, ICE_STR("t"), 0, &writer, NULL),
+                   ICE_OK);
   assert_int_equal(ice_segment_writer_next(writer), 10);
   ice_record_batch_builder_init(&builder);
   assert_int_equal(ice_record_batch_builder_add(&builder, 1, (ice_str){0}, ICE_STR("10"), NULL), ICE_OK);
@@ -369,7 +370,8 @@ static void test_segment__the_writer_makes_what_is_missing(void **state) {
   (void)state;
   ice_segment_writer *writer = NULL;
   char path[SCRATCH_PATH];
-  assert_int_equal(ice_segment_writer_open(ice_port_system(), directory.path, ICE_STR("new"), 3, &writer, NULL), ICE_OK);
+  assert_int_equal(ice_segment_writer_open(ice_port_system(), directory.path, ICE_STR("new"), 3, &writer, NULL),
+                   ICE_OK);
   assert_int_equal(ice_segment_writer_next(writer), 0);
   ice_segment_writer_close(writer);
   scratch_path(&directory, "new-3/00000000000000000000.log", path);

@@ -133,8 +133,8 @@ static void test_store__lists_what_is_below_a_prefix(void **state) {
 // What holds of the local store.
 static void test_store_local__touches_only_what_is_under_its_roots(void **state) {
   (void)state;
-  static const char *const outside[] = {"warehouse2/f", "f", "warehouse/../f", "warehouse/./f", "warehouse//f",
-                                        "warehouse/a/../../f", "other/../f"};
+  static const char *const outside[] = {
+      "warehouse2/f", "f", "warehouse/../f", "warehouse/./f", "warehouse//f", "warehouse/a/../../f", "other/../f"};
   char path[SCRATCH_PATH];
   char byte;
   int64_t size;
@@ -201,7 +201,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_store_local__a_uri_and_a_path_are_the_same_place, setup, teardown),
       cmocka_unit_test_setup_teardown(test_store_local__leaves_no_temporary_file_behind, setup, teardown),
       cmocka_unit_test_setup_teardown(test_store_local__a_directory_is_no_object, setup, teardown),
-      cmocka_unit_test_setup_teardown(test_store__an_object_is_written_once_and_read_in_ranges, setup_memory, teardown),
+      cmocka_unit_test_setup_teardown(test_store__an_object_is_written_once_and_read_in_ranges, setup_memory,
+                                      teardown),
       cmocka_unit_test_setup_teardown(test_store__an_object_is_not_there_before_it_is_done, setup_memory, teardown),
       cmocka_unit_test_setup_teardown(test_store__lists_what_is_below_a_prefix, setup_memory, teardown),
   };
