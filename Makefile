@@ -38,6 +38,8 @@ bench:
 	@tools/bootstrap.sh build
 	@$(MAKE) --no-print-directory release
 	@bench/run.sh
+	@build/release/bench/bench_stages presets/health.yaml
+	@build/release/bench/bench_parquet
 
 SECONDS ?= 60
 fuzz:

@@ -1,0 +1,70 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+// Fails every allocation once, while a batch goes out and comes back: each failure is a clean NO_MEMORY, and all that was
+// given away is released.
+#include "columnar/arrow.h"
+#include "columnar_test_support.h"
+#include "wrapped_memory.h"
+#include <stdlib.h>
+
+// Allocations until one fails; negative: none does.
+static long countdown = -1;
+
+static bool fails(void) { return countdown >= 0 && countdown-- == 0; }
+
+void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
+void *__wrap_calloc(size_t count, size_t size) { return fails() ? NULL : __real_calloc(count, size); }
+void *__wrap_realloc(void *old, size_t size) { return fails() ? NULL : __real_realloc(old, size); }
+char *__wrap_strndup(const char *text, size_t size) { return fails() ? NULL : __real_strndup(text, size); }
+
+static void test_arrow_torture__every_allocation_may_fail(void **state) {
+  (void)state;
+  for (long n = 0;; n++) {
+    assert_true(n < 10000);
+    ice_schema *schema = test_schema("struct<a: int, b: list<struct<c: string>>, m: map<string, uuid>>");
+    ice_batch batch;
+    ice_batch back = {0};
+    struct ArrowSchema exported = {0};
+    struct ArrowArray array = {0};
+    OK(ice_batch_init(&batch, schema, NULL));
+    for (int row = 1; row <= 20; row++) {
+      for (uint32_t i = 0; i < batch.column_count; i++) {
+        test_append_number(&batch.columns[i], row, 3);
+      }
+      OK(ice_batch_end_row(&batch, NULL));
+    }
+    countdown = n;
+    ice_status status = ice_arrow_export_schema(schema, &exported, NULL);
+    if (status == ICE_OK) {
+      status = ice_arrow_export_batch(&batch, &array, NULL);
+    }
+    if (status == ICE_OK) {
+      status = ice_arrow_import_batch(&array, &exported, schema, &back, NULL);
+    }
+    bool complete = countdown >= 0;
+    countdown = -1;
+    assert_int_equal(status, complete ? ICE_OK : ICE_NO_MEMORY);
+    assert_null(array.release);
+    assert_int_equal(back.row_count, complete ? 20 : 0);
+    if (exported.release) {
+      exported.release(&exported);
+    }
+    ice_batch_deinit(&batch);
+    ice_batch_deinit(&back);
+    ice_schema_unref(schema);
+    if (complete) {
+      assert_true(n > 50);
+      break;
+    }
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_arrow_torture__every_allocation_may_fail)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
