@@ -9,7 +9,7 @@ set -eu
 build_packages="gcc libc6-dev make cmake ninja-build pkg-config librdkafka-dev libcurl4-openssl-dev libssl-dev
 libjansson-dev libsqlite3-dev libyaml-dev libsnappy-dev libzstd-dev liblz4-dev libdeflate-dev libxxhash-dev
 libmicrohttpd-dev"
-test_packages="libcmocka-dev python3 python3-venv git"
+test_packages="libcmocka-dev locales python3 python3-venv git"
 
 missing=""
 need() {

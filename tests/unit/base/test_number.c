@@ -111,9 +111,7 @@ static void test_number__what_printf_writes_is_read_back(void **state) {
 
 static void test_number__a_locale_with_a_comma_changes_nothing(void **state) {
   (void)state;
-  if (!comma_locale_set()) {
-    skip();
-  }
+  assert_true(comma_locale_set());
   char text[16];
   snprintf(text, sizeof text, "%.1f", 1.5);
   assert_string_equal(text, "1,5");

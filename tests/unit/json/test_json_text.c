@@ -223,9 +223,7 @@ static void test_json_text__nested_values(void **state) {
 
 static void test_json_text__a_locale_with_a_comma_changes_nothing(void **state) {
   (void)state;
-  if (!comma_locale_set()) {
-    skip();
-  }
+  assert_true(comma_locale_set());
   begin("double");
   assert_int_equal(ice_column_append_f64(&column, 72.5, NULL), ICE_OK);
   expect("72.5", "72.5");
