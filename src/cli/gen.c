@@ -108,7 +108,8 @@ static ice_status write_batch(producer *p, int32_t partition, int64_t count, ice
     char key[32];
     ice_bytes_clear(&p->message);
     ICE_TRY(ice_health_generate(&generator, partition, offset + i, &p->message, &verdict, err));
-    int size = snprintf(key, sizeof key, "%lld", (long long)(offset + i));
+    long long number = offset + i;
+    int size = snprintf(key, sizeof key, "%lld", number);
     int64_t now_ms = port->clock.now_us(port->clock.context) / 1000;
     ICE_TRY(ice_record_batch_builder_add(&p->builder, now_ms, ice_str_make(key, (size_t)size),
                                          ice_bytes_str(&p->message), err));

@@ -121,7 +121,10 @@ static ice_status compress_snappy(const void *data, size_t size, ice_bytes *out,
 
 static ice_status compress_zstd(ice_compressor *compressor, int level, const void *data, size_t size, ice_bytes *out,
                                 ice_error *err) {
-  if (!compressor->zstd_out && !(compressor->zstd_out = ZSTD_createCCtx())) {
+  if (!compressor->zstd_out) {
+    compressor->zstd_out = ZSTD_createCCtx();
+  }
+  if (!compressor->zstd_out) {
     return no_context(ICE_CODEC_ZSTD, err);
   }
   size_t bound = ZSTD_compressBound(size);
@@ -270,7 +273,10 @@ static ice_status decompress_snappy_java(const uint8_t *data, size_t size, ice_b
 
 static ice_status decompress_zstd(ice_compressor *compressor, const void *data, size_t size, size_t size_hint,
                                   ice_bytes *out, ice_error *err) {
-  if (!compressor->zstd_in && !(compressor->zstd_in = ZSTD_createDCtx())) {
+  if (!compressor->zstd_in) {
+    compressor->zstd_in = ZSTD_createDCtx();
+  }
+  if (!compressor->zstd_in) {
     return no_context(ICE_CODEC_ZSTD, err);
   }
   ZSTD_DCtx_reset(compressor->zstd_in, ZSTD_reset_session_only);
@@ -362,7 +368,10 @@ static ice_status decompress_lz4_frame(ice_compressor *compressor, const uint8_t
 // gzip may be several members, one behind the other; raw deflate is one stream and nothing behind it.
 static ice_status decompress_deflate(ice_compressor *compressor, ice_codec codec, const uint8_t *data, size_t size,
                                      size_t size_hint, ice_bytes *out, ice_error *err) {
-  if (!compressor->deflate_in && !(compressor->deflate_in = libdeflate_alloc_decompressor())) {
+  if (!compressor->deflate_in) {
+    compressor->deflate_in = libdeflate_alloc_decompressor();
+  }
+  if (!compressor->deflate_in) {
     return no_context(codec, err);
   }
   ice_status status = reserve_first(out, size, size_hint, err);

@@ -110,9 +110,9 @@ void ice_log_event(ice_log *log, ice_log_level level, ice_str message, const ice
   if (status == ICE_OK) {
     status = ice_bytes_append_u8(&log->line, '\n', NULL);
   }
-  if (status == ICE_OK && write(log->fd, log->line.data, log->line.size) < 0) {
-    // There is nobody left to tell.
-    status = ICE_IO;
+  if (status == ICE_OK) {
+    // Where the line cannot be written there is nobody left to tell.
+    (void)!write(log->fd, log->line.data, log->line.size);
   }
   pthread_mutex_unlock(&log->lock);
 }

@@ -72,7 +72,7 @@ static void read_logical_parameters(ice_thrift_reader *reader, const ice_thrift_
     } else if (field->id == ICE_PARQUET_LOGICAL_DECIMAL && at.id == 2) {
       out->precision = ice_thrift_read_i32(reader, &at);
     } else if (field->id == ICE_PARQUET_LOGICAL_INTEGER && at.id == 1) {
-      out->bit_width = ice_thrift_read_i8(reader, &at);
+      out->bit_width = (uint8_t)ice_thrift_read_i8(reader, &at);
     } else if (field->id == ICE_PARQUET_LOGICAL_INTEGER && at.id == 2) {
       out->is_signed = ice_thrift_read_bool(reader, &at);
     } else {

@@ -316,7 +316,8 @@ static ice_status read_batches(segment_source *self, uint32_t index, partition_r
       status = add_batch(self, index, &batch, at, chunk, err);
     }
     if (status != ICE_OK) {
-      ice_error_prepend(err, "%s, byte %lld", reader->path, (long long)(reader->byte + (int64_t)*consumed));
+      int64_t byte = reader->byte + (int64_t)*consumed;
+      ice_error_prepend(err, "%s, byte %lld", reader->path, (long long)byte);
       return status;
     }
     *consumed += batch.size;
