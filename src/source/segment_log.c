@@ -103,6 +103,11 @@ ice_status ice_segment_log_look(const ice_segment_log *log, ice_file file, const
     }
     goto done;
   }
+  // Room that was made for a write which never came (preallocation, power loss) is the end too.
+  static const uint8_t nothing[ICE_RECORD_BATCH_HEADER];
+  if (last && memcmp(header, nothing, sizeof header) == 0) {
+    goto done;
+  }
   status = ice_record_batch_parse(header, sizeof header, batch, err);
   if (status != ICE_OK) {
     status = corrupt_at(path, at, err);

@@ -307,14 +307,12 @@ static ice_status read_batches(segment_source *self, uint32_t index, partition_r
   while (end - start - *consumed >= ICE_RECORD_BATCH_HEADER) {
     size_t at = start + *consumed;
     ice_record_batch batch;
-    ice_status status = ice_record_batch_parse(chunk->data.data + at, end - at, &batch, err);
-    if (status == ICE_OK && (batch.size > end - at || !ice_record_batch_check(&batch, chunk->data.data + at))) {
+    if (ice_record_batch_parse(chunk->data.data + at, end - at, &batch, NULL) != ICE_OK || batch.size > end - at ||
+        !ice_record_batch_check(&batch, chunk->data.data + at)) {
       // Not whole here, torn, or damaged: the caller looks again, with the file in view.
       break;
     }
-    if (status == ICE_OK) {
-      status = add_batch(self, index, &batch, at, chunk, err);
-    }
+    ice_status status = add_batch(self, index, &batch, at, chunk, err);
     if (status != ICE_OK) {
       int64_t byte = reader->byte + (int64_t)*consumed;
       ice_error_prepend(err, "%s, byte %lld", reader->path, (long long)byte);

@@ -79,6 +79,17 @@ def test_torn_last_batch_is_the_end_of_the_log_and_the_next_append_cuts_it_off(t
     lake.assert_conserved()
 
 
+def test_zeros_behind_the_last_batch_are_the_end_of_the_log(tmp_path):
+    lake = Lake(tmp_path, partitions=1)
+    lake.generate(640)
+    segment = tmp_path / "kafka/health-data-raw-0/00000000000000000000.log"
+    segment.write_bytes(segment.read_bytes() + bytes(70000))
+    assert json.loads(lake.sink().stdout)["records"] == 640
+    lake.generate(64)
+    assert json.loads(lake.sink().stdout)["records"] == 64
+    lake.assert_conserved()
+
+
 def test_embedded_run_shows_its_summary_and_grows_when_run_again(tmp_path):
     for run in (1, 2):
         done = subprocess.run([BINARY, "run", "--embedded", "--until-end", "--messages", "3000"], cwd=tmp_path,

@@ -1,0 +1,59 @@
+"""Two processes of one sink at once: the position in the table fences them, nothing is written twice."""
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+from lake import Lake
+
+
+def start(lake):
+    return subprocess.Popen(lake.command("run", "icesink.yaml"), cwd=lake.directory, env=lake.environment(),
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def stop(process):
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+    return log
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_processes_of_one_sink_write_every_record_once(tmp_path, seed):
+    choose = random.Random(seed)
+    lake = Lake(tmp_path, seed=seed, partitions=3)
+    lake.configure(interval="20ms")
+    lake.generate(100)
+    lake.sink()
+    both = [start(lake), start(lake)]
+    for _ in range(15):
+        lake.generate(choose.choice([64, 200, 500]))
+        time.sleep(choose.uniform(0.0, 0.15))
+    time.sleep(0.5)
+    logs = [stop(process) for process in both]
+    assert any("Fenced" in log for log in logs), logs
+    lake.sink()
+    lake.assert_conserved()
+    lake.verify()
+
+
+def test_process_that_slept_through_its_successors_commits_is_fenced(tmp_path):
+    lake = Lake(tmp_path, partitions=2)
+    lake.configure(interval="30ms")
+    lake.generate(200)
+    sleeper = start(lake)
+    time.sleep(0.6)
+    sleeper.send_signal(signal.SIGSTOP)
+    lake.generate(400)
+    lake.sink()
+    # With more in the topic than the successor took, the sleeper's epoch ends where nobody has been yet.
+    lake.generate(300)
+    sleeper.send_signal(signal.SIGCONT)
+    time.sleep(1.0)
+    log = stop(sleeper)
+    assert "Fenced" in log
+    lake.sink()
+    lake.assert_conserved()
+    lake.verify()
