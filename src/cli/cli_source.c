@@ -85,6 +85,7 @@ static ice_status open_kafka(ice_settings *settings, const ice_observer *observe
       .topics = topics->items,
       .topic_count = topics->item_count,
       .group = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_GROUP),
+      .join_group = ice_str_equal_c(ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_ASSIGNMENT), "group"),
       .security_protocol = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SECURITY_PROTOCOL),
       .sasl_mechanism = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SASL_MECHANISM),
       .sasl_username = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SASL_USERNAME),

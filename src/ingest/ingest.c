@@ -225,6 +225,10 @@ static ice_status seek_partitions(ice_ingest *ingest, const ice_position *positi
     const ice_source_partition *partition = &source->partitions[i];
     const ice_position_entry *entry = ice_position_find(position, partition->topic, partition->partition);
     int64_t offset = entry ? entry->offset : partition->log_start;
+    if (partition->excluded) {
+      ingest->partitions[i] = (tracked){.known = entry != NULL};
+      continue;
+    }
     if (entry) {
       status = check_offset(partition, offset, err);
     }

@@ -95,7 +95,8 @@ static ice_status remember_ends(sink *self, ice_error *err) {
 
 static bool ends_reached(const sink *self) {
   for (uint32_t i = 0; i < self->end_count; i++) {
-    if (self->options->source->partitions[i].next < self->ends[i]) {
+    const ice_source_partition *partition = &self->options->source->partitions[i];
+    if (!partition->excluded && partition->next < self->ends[i]) {
       return false;
     }
   }
@@ -106,7 +107,7 @@ static bool ends_reached(const sink *self) {
 // looked at again.
 static ice_status drained(sink *self, bool *out, ice_error *err) {
   *out = false;
-  if (!self->options->until_end || !ends_reached(self)) {
+  if (!self->options->until_end || self->options->source->joining || !ends_reached(self)) {
     return ICE_OK;
   }
   ice_status status = ICE_OK;
@@ -408,12 +409,33 @@ static ice_status refresh_lag(sink *self, ice_error *err) {
   return status;
 }
 
+// The group stands still until this is through, so that what was read is in the table before somebody else reads on from it.
+// Were it not, the next commit of the old reader would find another position and be fenced.
+static ice_status rebalance(sink *self, ice_error *err) {
+  ice_status status = ICE_OK;
+  ICE_TRY(checkpoint(self, err));
+  ICE_TRY(ice_source_rebalance(self->options->source, err));
+  ICE_TRY(begin_again(self, err));
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < self->options->source->partition_count; i++) {
+    count += !self->options->source->partitions[i].excluded;
+  }
+  ice_log_field field = ICE_LOG_NUMBER("partitions", count);
+  ice_observe_log(self->options->observer, ICE_LOG_INFO, ICE_STR("The consumer group divided its partitions anew"),
+                  &field, 1);
+done:
+  return status;
+}
+
 static ice_status step(sink *self, bool *finished, ice_error *err) {
   bool idle;
   ice_status status = ICE_OK;
   *finished = stopping(self);
   if (*finished) {
     goto done;
+  }
+  if (self->options->source->rebalancing) {
+    ICE_TRY(rebalance(self, err));
   }
   ICE_TRY(dispatch(self, &idle, err));
   ICE_TRY(collect(self, &idle, err));

@@ -1,6 +1,7 @@
 #include "source/kafka.h"
 
 #include "source/kafka_config_priv.h"
+#include "source/kafka_group_priv.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -38,6 +39,7 @@ typedef struct kafka_source {
   rd_kafka_t *client;
   rd_kafka_queue_t *records;
   rd_kafka_queue_t *commits;
+  ice_kafka_group *group;  ///< NULL: all partitions are this process's
   char **topics;
   rd_kafka_topic_t **handles;  ///< keep the topics known to the client
   uint32_t topic_count;
@@ -188,8 +190,12 @@ static ice_status add_topic_partitions(kafka_source *self, const char *topic, in
     ICE_TRY(reserve_partition(self, err));
     self->told[self->base.partition_count] = -1;
     self->leaders[self->base.partition_count] = -1;
-    self->base.partitions[self->base.partition_count++] =
-        (ice_source_partition){.topic = ice_str_of(topic), .partition = partition, .next = -1, .committed = -1};
+    self->base.partitions[self->base.partition_count++] = (ice_source_partition){
+        .topic = ice_str_of(topic),
+        .partition = partition,
+        .next = -1,
+        .committed = -1,
+        .excluded = self->group && !ice_kafka_group_has(self->group, ice_str_of(topic), partition)};
   }
 done:
   return status;
@@ -547,6 +553,10 @@ static ice_status kafka_poll(ice_source *source, ice_chunk *chunk, int64_t timeo
   ssize_t count = 0;
   ice_status status = ICE_OK;
   ICE_TRY(serve_events(self, err));
+  if (self->group && ice_kafka_group_poll(self->group)) {
+    self->base.rebalancing = true;
+    goto done;
+  }
   if (self->reassign) {
     ICE_TRY(assign(self, err));
   }
@@ -581,6 +591,28 @@ done:
   return status;
 }
 
+// Every partition is sought anew afterwards: those that stay too, for the table may have moved.
+static ice_status kafka_rebalance(ice_source *source, ice_error *err) {
+  kafka_source *self = self_of(source);
+  if (!self->group) {
+    return ICE_OK;
+  }
+  ice_status status = ice_kafka_group_accept(self->group, err);
+  if (status != ICE_OK) {
+    return status;
+  }
+  self->base.rebalancing = false;
+  self->base.joining = !ice_kafka_group_joined(self->group);
+  for (uint32_t i = 0; i < self->base.partition_count; i++) {
+    ice_source_partition *partition = &self->base.partitions[i];
+    partition->excluded = !ice_kafka_group_has(self->group, partition->topic, partition->partition);
+    partition->assigned = false;
+    partition->next = -1;
+    partition->committed = -1;
+  }
+  return assign(self, err);
+}
+
 static ice_status kafka_commit(ice_source *source, ice_error *err) {
   kafka_source *self = self_of(source);
   ice_status status = ICE_OK;
@@ -600,7 +632,8 @@ static ice_status kafka_commit(ice_source *source, ice_error *err) {
   if (list->cnt == 0) {
     goto done;
   }
-  rd_kafka_resp_err_t code = rd_kafka_commit_queue(self->client, list, self->commits, take_commit, self);
+  rd_kafka_t *member = self->group ? ice_kafka_group_client(self->group) : self->client;
+  rd_kafka_resp_err_t code = rd_kafka_commit_queue(member, list, self->commits, take_commit, self);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
     ICE_FAIL(ICE_IO, "offsets of the group: %s", rd_kafka_err2str(code));
   }
@@ -629,6 +662,7 @@ static void kafka_destroy(ice_source *source) {
   if (self->commits) {
     rd_kafka_queue_destroy(self->commits);
   }
+  ice_kafka_group_destroy(self->group);
   for (uint32_t i = 0; i < self->topic_count; i++) {
     if (self->handles && self->handles[i]) {
       rd_kafka_topic_destroy(self->handles[i]);
@@ -652,6 +686,7 @@ static const ice_source_interface kafka_interface = {
     .seek = kafka_seek,
     .poll = kafka_poll,
     .commit = kafka_commit,
+    .rebalance = kafka_rebalance,
     .destroy = kafka_destroy,
 };
 
@@ -710,7 +745,7 @@ static ice_status create_client(kafka_source *self, const ice_kafka_options *opt
     ICE_FAIL(ICE_INVALID_ARGUMENT, "librdkafka does not start: %s", problem);
   }
   self->records = rd_kafka_queue_get_consumer(self->client);
-  self->commits = rd_kafka_queue_new(self->client);
+  self->commits = rd_kafka_queue_new(self->group ? ice_kafka_group_client(self->group) : self->client);
   if (!self->records || !self->commits) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a Kafka client");
   }
@@ -743,6 +778,10 @@ ice_status ice_kafka_source_open(const ice_kafka_options *options, ice_source **
     ICE_FAIL(ICE_INVALID_ARGUMENT, "source.kafka.brokers is not set");
   }
   ICE_TRY(copy_topics(self, options, err));
+  if (options->join_group) {
+    ICE_TRY(ice_kafka_group_create(options, &self->group, err));
+    self->base.joining = true;
+  }
   ICE_TRY(create_client(self, options, err));
   *out = &self->base;
   self = NULL;

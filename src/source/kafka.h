@@ -1,5 +1,5 @@
-/// A topic read from a Kafka broker, by librdkafka. Partitions are assigned by hand: the table holds the position, so
-/// the group protocol decides nothing.
+/// A topic read from a Kafka broker, by librdkafka. Partitions are assigned by hand, all of them or those that a consumer
+/// group gives to this process: the table holds the position, so the group protocol decides nothing but who reads what.
 #ifndef ICE_SOURCE_KAFKA_H
 #define ICE_SOURCE_KAFKA_H
 
@@ -24,6 +24,8 @@ typedef struct ice_kafka_options {
   uint32_t topic_count;
   /// Where offsets are written for lag tools; empty: nowhere.
   ice_str group;
+  /// Read the partitions that the group gives to this process; false: all of them.
+  bool join_group;
   /// librdkafka's security.protocol, sasl.mechanism, sasl.username, sasl.password; empty: not set.
   ice_str security_protocol;
   ice_str sasl_mechanism;

@@ -73,6 +73,7 @@ typedef struct ice_source_partition {
   int64_t log_end;    ///< one behind the last offset that the log had when it was last looked at
   int64_t next;       ///< next offset that poll will give; -1 before ice_source_seek
   bool assigned;
+  bool excluded;  ///< another member of the consumer group reads it
   /// Next offset according to the table, as whoever drives the source has set it; -1: not known. ice_source_commit
   /// tells it.
   int64_t committed;
@@ -86,6 +87,7 @@ typedef struct ice_source_interface {
   ice_status (*seek)(ice_source *source, uint32_t partition, int64_t offset, ice_error *err);
   ice_status (*poll)(ice_source *source, ice_chunk *chunk, int64_t timeout_us, ice_error *err);
   ice_status (*commit)(ice_source *source, ice_error *err);
+  ice_status (*rebalance)(ice_source *source, ice_error *err);
   void (*destroy)(ice_source *source);
 } ice_source_interface;
 
@@ -93,6 +95,10 @@ struct ice_source {
   const ice_source_interface *interface;
   ice_source_partition *partitions;
   uint32_t partition_count;
+  /// A consumer group wants to change who reads what. Poll gives nothing until ice_source_rebalance.
+  bool rebalancing;
+  /// The group has not given this process its partitions yet.
+  bool joining;
 };
 
 /// Find new partitions and look at the starts and ends of all logs.
@@ -120,6 +126,12 @@ ICE_MUST_CHECK static inline ice_status ice_source_poll(ice_source *source, ice_
 /// Tell the broker how far the tables are: each partition's `committed` (for lag tools only; never read as truth).
 ICE_MUST_CHECK static inline ice_status ice_source_commit(ice_source *source, ice_error *err) {
   return source->interface->commit ? source->interface->commit(source, err) : ICE_OK;
+}
+
+/// Accept what the consumer group wants, once nothing read under the old assignment is open any more. Afterwards every
+/// partition that is not excluded is to be sought again.
+ICE_MUST_CHECK static inline ice_status ice_source_rebalance(ice_source *source, ice_error *err) {
+  return source->interface->rebalance ? source->interface->rebalance(source, err) : ICE_OK;
 }
 
 static inline void ice_source_destroy(ice_source *source) {

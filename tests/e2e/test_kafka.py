@@ -1,4 +1,5 @@
 """A real broker and a real schema registry: what comes through them is what comes from the log on disk, exactly once."""
+import json
 import random
 import signal
 import socket
@@ -329,3 +330,46 @@ def test_shows_metrics_and_whether_it_is_ready(tmp_path, broker, registry):
     assert get(base + "/other")[0] == 404
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
+
+
+@pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
+def test_processes_of_a_group_share_a_topic_while_they_come_and_go(tmp_path, broker, registry, strategy):
+    topic = f"shared-{strategy}"
+    lake = BrokerLake(tmp_path, broker, registry, topic, partitions=6, seed=13)
+    lake.configure(interval="100ms", more=", assignment: group, properties: {session.timeout.ms: \"6000\", "
+                   f"heartbeat.interval.ms: \"500\", partition.assignment.strategy: {strategy}}}")
+    records = lake.prepare(12000)
+    broker.create_topic(topic, 6)
+    parts = [records[start:start + 2000] for start in range(0, len(records), 2000)]
+    processes = [lake.start_service()]
+
+    def position():
+        found = lake.run("verify", "health_db.health_data_raw", "--config", "icesink.yaml", "--json", check=False)
+        return json.loads(found.stdout)[0]["records"] if found.returncode == 0 and found.stdout else 0
+
+    broker.produce(topic, parts[0])
+    wait_until(lambda: position() == 2000)
+    processes += [lake.start_service(), lake.start_service()]  # two more join
+    broker.produce(topic, parts[1])
+    wait_until(lambda: position() == 4000, 60)
+    broker.produce(topic, parts[2])
+    processes[0].send_signal(signal.SIGTERM)  # the first one leaves
+    assert processes[0].wait(30) == 0
+    broker.produce(topic, parts[3])
+    wait_until(lambda: position() == 8000, 60)
+    kill(processes[1])  # another one dies; its partitions move after the session time-out
+    broker.produce(topic, parts[4])
+    wait_until(lambda: position() == 10000, 60)
+    processes.append(lake.start_service())
+    broker.produce(topic, parts[5])
+    wait_until(lambda: position() == 12000, 60)
+    logs = []
+    for process in (processes[2], processes[3]):
+        process.send_signal(signal.SIGTERM)
+        logs.append(process.communicate(timeout=30)[1])
+        assert process.returncode == 0, logs[-1]
+    assert "divided its partitions anew" in logs[0]
+    lake.assert_conserved()
+    lake.verify()
+    offsets = broker.group_offsets(f"{topic}-sink", topic, 6)
+    assert sum(offsets.values()) == 12000
