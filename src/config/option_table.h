@@ -8,7 +8,8 @@ ICE_OPTION(SOURCE_KAFKA_TOPICS, "source.kafka.topics", LIST, NULL, "KAFKA_TOPIC"
 ICE_OPTION(SOURCE_KAFKA_GROUP, "source.kafka.group", TEXT, NULL, "KAFKA_GROUP_ID", NULL, NULL, 0, 0,
            "Consumer group. Its offsets are written for lag tools only; the table holds the position.")
 ICE_OPTION(SOURCE_KAFKA_ASSIGNMENT, "source.kafka.assignment", CHOICE, "all", NULL, NULL, "all|group", 0, 0,
-           "all: this process reads every partition. group: the consumer group divides them among the processes of the sink.")
+           "all: this process reads every partition. group: the consumer group divides them among the processes of "
+           "the sink.")
 ICE_OPTION(SOURCE_KAFKA_START, "source.kafka.start", CHOICE, "earliest", "KAFKA_AUTO_OFFSET_RESET", NULL,
            "earliest|latest", 0, 0,
            "Where a sink without a position begins; resolved once and committed before the first record.")
