@@ -1,8 +1,11 @@
 #include "cli/cli_source.h"
 #include "source/schema_registry_http.h"
+#include "json/json_text.h"
+
+enum { JSON_MAX = 1 << 16 };
 
 static const char help[] =
-    "Usage: icesink check [CONFIG] [--KEY=VALUE …]\n\n"
+    "Usage: icesink check [CONFIG] [--json] [--KEY=VALUE …]\n\n"
     "Looks at everything a run needs, with calls that change as little as possible: one line each, with the fix.\n";
 
 /// What the steps hand on to each other.
@@ -83,6 +86,26 @@ static ice_status check_pipeline(doctor *self, ice_error *err) {
   return ice_cli_read_pipeline(&self->settings, &self->spec, err);
 }
 
+// One line a step, or one object a step: {"step", "ok", "error", "fix"}.
+static void print_step(bool json, bool first, const char *step, ice_status status, const ice_error *err,
+                       const char *fix) {
+  if (!json) {
+    if (status == ICE_OK) {
+      printf("ok      %s\n", step);
+    } else {
+      printf("FAILED  %s: %s\n        %s\n", step, err->message, fix);
+    }
+    return;
+  }
+  ice_bytes text;
+  ice_bytes_init(&text, JSON_MAX);
+  // What does not fit is left out of the report; the exit status still tells that the step failed.
+  (void)!ice_json_append_string(&text, ice_str_of(status == ICE_OK ? "" : err->message), NULL);
+  printf("%s{\"step\":\"%s\",\"ok\":%s,\"error\":%.*s,\"fix\":\"%s\"}", first ? "" : ",", step,
+         status == ICE_OK ? "true" : "false", ICE_STR_ARG(ice_bytes_str(&text)), status == ICE_OK ? "" : fix);
+  ice_bytes_deinit(&text);
+}
+
 static int run_check(int count, char **arguments) {
   static const struct {
     const char *name;
@@ -105,19 +128,13 @@ static int run_check(int count, char **arguments) {
   }
   const char *file = read.positional_count > 0 ? read.positional[0] : "icesink.yaml";
   ice_status status = ice_cli_settings(&read, file, &self.settings, &err);
-  if (status != ICE_OK) {
-    printf("FAILED  configuration: %s\n", err.message);
-  } else {
-    printf("ok      configuration\n");
-  }
+  fputs(read.json ? "[" : "", stdout);
+  print_step(read.json, true, "configuration", status, &err, "correct the line that is named");
   for (size_t i = 0; status == ICE_OK && i < ICE_COUNT_OF(steps); i++) {
     status = steps[i].check(&self, &err);
-    if (status == ICE_OK) {
-      printf("ok      %s\n", steps[i].name);
-    } else {
-      printf("FAILED  %s: %s\n        %s\n", steps[i].name, err.message, steps[i].fix);
-    }
+    print_step(read.json, false, steps[i].name, status, &err, steps[i].fix);
   }
+  fputs(read.json ? "]\n" : "", stdout);
   ice_catalog_destroy(self.catalog);
   ice_pipeline_spec_deinit(&self.spec);
   ice_settings_deinit(&self.settings);

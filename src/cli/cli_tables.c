@@ -188,10 +188,11 @@ static void print_files(const ice_table_metadata *metadata) {
   printf("files\n  %s data files, %s, %s on average\n", count, size, mean);
   if (files >= SMALL_FILE_COUNT && bytes / files < SMALL_FILE_BYTES) {
     printf(
-        "  Too many small files in Iceberg table: %s files of %s on average. A longer commit.interval makes fewer "
-        "and "
-        "larger ones; BATCH_SIZE and BATCH_TIMEOUT_SECONDS close no file, TARGET_FILE_SIZE_MB is only a ceiling.\n",
-        count, mean);
+        "  Too many small files in Iceberg table: %s files of %s on average, %lld partitions in the last commit. A "
+        "longer "
+        "commit.interval makes fewer and larger ones; BATCH_SIZE and BATCH_TIMEOUT_SECONDS close no file, "
+        "TARGET_FILE_SIZE_MB is only a ceiling.\n",
+        count, mean, (long long)ice_snapshot_summary_i64(head, "changed-partition-count", 0));
   }
 }
 

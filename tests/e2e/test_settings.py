@@ -1,4 +1,5 @@
 """The earlier system's environment names and .env.local, end to end."""
+import json
 import subprocess
 
 from lake import BINARY, Lake
@@ -54,7 +55,20 @@ def test_check_names_every_step_and_the_fix(tmp_path):
     failing = lake.run("check", "icesink.yaml", check=False)
     assert failing.returncode == 1
     assert "FAILED  catalog" in failing.stdout and "icesink init" in failing.stdout
+    steps = json.loads(lake.run("check", "icesink.yaml", "--json", check=False).stdout)
+    assert [(s["step"], s["ok"]) for s in steps][-2:] == [("registry", True), ("catalog", False)]
+    assert "does not exist" in steps[-1]["error"] and "icesink init" in steps[-1]["fix"]
     lake.run("init", "icesink.yaml")
     passing = lake.run("check", "icesink.yaml")
     assert [line.split() for line in passing.stdout.splitlines()] == [
         ["ok", step] for step in ("configuration", "pipeline", "source", "registry", "catalog", "tables", "store")]
+
+
+def test_inspect_warns_of_many_small_files(tmp_path):
+    lake = Lake(tmp_path)
+    for _ in range(5):
+        lake.generate(300)
+        lake.sink()
+    shown = lake.run("inspect", "health_db.health_data_raw", "--config", "icesink.yaml").stdout
+    assert "Too many small files in Iceberg table: 120 files of" in shown
+    assert "24 partitions" in shown and "commit.interval" in shown
