@@ -9,7 +9,7 @@
 
 // glibc never frees what it made of LOCPATH.
 ICE_API const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) { return "leak:__argz_add_sep\n"; }
+const char *__lsan_default_suppressions(void) { return "leak:argz_add_sep\n"; }
 
 /// Switch the process to de_DE; false where it is not there (package locales).
 static inline bool comma_locale_set(void) { return setlocale(LC_ALL, "de_DE.UTF-8") != NULL; }
