@@ -67,7 +67,12 @@ static void log_through(void *context, ice_log_level level, ice_str message, con
 
 static ice_status open_log(run *self, ice_error *err) {
   ice_log_level level = ICE_LOG_INFO;
-  (void)ice_log_level_parse(ice_settings_text(&self->settings, ICE_OPTION_ID_LOG_LEVEL), &level);
+  const ice_setting *wanted = ice_settings_get(&self->settings, ICE_OPTION_ID_LOG_LEVEL);
+  (void)ice_log_level_parse(wanted->text, &level);
+  // On a terminal the progress line tells what goes well.
+  if (isatty(STDERR_FILENO) && ice_str_equal_c(wanted->origin, "default")) {
+    level = ICE_LOG_WARN;
+  }
   ice_str format = ice_settings_text(&self->settings, ICE_OPTION_ID_LOG_FORMAT);
   ice_status status = ice_metrics_create(&self->metrics, err);
   if (status != ICE_OK) {

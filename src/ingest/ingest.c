@@ -1,9 +1,10 @@
 #include "ingest/ingest.h"
 
 #include "ingest/commit_follower.h"
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { START_ATTEMPTS = 10, RELIEF_MIN = 1024 };
+enum { START_ATTEMPTS = 10, RELIEF_MIN = 1024, TABLE_NAME_SHOWN = 300 };
 
 /// What the ingest knows of a source partition, by the source's index.
 typedef struct tracked {
@@ -27,6 +28,8 @@ struct ice_ingest {
   uint32_t partition_capacity;
   bool dirty;
   ice_counts open_counts;
+  int64_t open_by_type[ICE_ERROR_TYPE_COUNT];
+  int64_t deciding_by_type[ICE_ERROR_TYPE_COUNT];
   bool deciding;
   ice_epoch epoch;
   ice_ingest_totals totals;
@@ -139,6 +142,7 @@ void ice_ingest_drop(ice_ingest *ingest) {
   }
   ingest->dirty = false;
   ingest->open_counts = (ice_counts){0};
+  memset(ingest->open_by_type, 0, sizeof ingest->open_by_type);
 }
 
 // Start -------------------------------------------------------------------------------------------------------------
@@ -329,7 +333,7 @@ ice_status ice_ingest_add(ice_ingest *ingest, const ice_source *source, const ic
   ingest->open_counts.dead_letters += counts->dead_letters;
   ingest->open_counts.filtered += counts->filtered;
   for (size_t i = 0; i < ICE_ERROR_TYPE_COUNT; i++) {
-    ingest->totals.dead_letters_by_type[i] += counts->dead_letters_by_type[i];
+    ingest->open_by_type[i] += counts->dead_letters_by_type[i];
   }
 done:
   return status;
@@ -405,6 +409,8 @@ ice_status ice_ingest_close(ice_ingest *ingest, const ice_source *source, ice_er
   ingest->deciding = true;
   ingest->dirty = false;
   ingest->open_counts = (ice_counts){0};
+  memcpy(ingest->deciding_by_type, ingest->open_by_type, sizeof ingest->deciding_by_type);
+  memset(ingest->open_by_type, 0, sizeof ingest->open_by_type);
   for (uint32_t i = 0; i < ingest->partition_count; i++) {
     ingest->partitions[i].from = ingest->partitions[i].next;
   }
@@ -423,6 +429,32 @@ static void mark_known(ice_ingest *ingest) {
   }
 }
 
+static void log_commit(const ice_ingest *ingest) {
+  const ice_observer *observer = ingest->options.observer;
+  const ice_counts *counts = &ingest->epoch.counts;
+  ice_table_ident dead_letters = ingest->options.tables[ingest->options.table_count - 1];
+  char table[TABLE_NAME_SHOWN];
+  snprintf(table, sizeof table, "%.*s.%.*s", ICE_IDENT_ARG(dead_letters));
+  const ice_log_field fields[] = {
+      ICE_LOG_TEXT("sink", ingest->options.sink),
+      ICE_LOG_NUMBER("records", counts->records),
+      ICE_LOG_NUMBER("rows", counts->rows),
+      ICE_LOG_NUMBER("dead_letters", counts->dead_letters),
+      ICE_LOG_NUMBER("files", ingest->epoch.file_count),
+  };
+  ice_observe_log(observer, ICE_LOG_INFO, ICE_STR("Epoch committed"), fields, ICE_COUNT_OF(fields));
+  for (size_t i = 0; i < ICE_ERROR_TYPE_COUNT; i++) {
+    if (ingest->deciding_by_type[i] > 0) {
+      const ice_log_field cause[] = {
+          ICE_LOG_TEXT("error_type", ice_str_of(ice_error_type_name((ice_error_type)i))),
+          ICE_LOG_NUMBER("count", ingest->deciding_by_type[i]),
+          ICE_LOG_TEXT("table", ice_str_of(table)),
+      };
+      ice_observe_log(observer, ICE_LOG_INFO, ICE_STR("Dead letters written"), cause, ICE_COUNT_OF(cause));
+    }
+  }
+}
+
 ice_status ice_ingest_attempt(ice_ingest *ingest, ice_attempt *outcome, ice_error *err) {
   if (!ingest->deciding) {
     return ice_error_set(err, ICE_INVALID_STATE, "no epoch waits for a decision");
@@ -434,6 +466,10 @@ ice_status ice_ingest_attempt(ice_ingest *ingest, ice_attempt *outcome, ice_erro
   if (*outcome == ICE_ATTEMPT_DONE) {
     ice_counts_add(&ingest->totals.committed, &ingest->epoch.counts);
     ingest->totals.epochs++;
+    for (size_t i = 0; i < ICE_ERROR_TYPE_COUNT; i++) {
+      ingest->totals.dead_letters_by_type[i] += ingest->deciding_by_type[i];
+    }
+    log_commit(ingest);
     mark_known(ingest);
   } else {
     ice_epoch_discard(&ingest->epoch, ingest->options.catalog->store);

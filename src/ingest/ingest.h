@@ -69,10 +69,10 @@ void ice_ingest_drop(ice_ingest *ingest);
 
 /// What an ingest has done so far.
 typedef struct ice_ingest_totals {
-  ice_counts committed;  ///< by this process
-  ice_counts open;       ///< not yet committed
-  int64_t dead_letters_by_type[ICE_ERROR_TYPE_COUNT];
-  int64_t epochs;  ///< committed by this process
+  ice_counts committed;                                ///< by this process
+  ice_counts open;                                     ///< not yet committed
+  int64_t dead_letters_by_type[ICE_ERROR_TYPE_COUNT];  ///< of what is committed
+  int64_t epochs;                                      ///< committed by this process
   uint64_t files;
   uint64_t bytes;
 } ice_ingest_totals;

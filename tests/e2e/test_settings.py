@@ -72,3 +72,16 @@ def test_inspect_warns_of_many_small_files(tmp_path):
     shown = lake.run("inspect", "health_db.health_data_raw", "--config", "icesink.yaml").stdout
     assert "Too many small files in Iceberg table: 120 files of" in shown
     assert "24 partitions" in shown and "commit.interval" in shown
+
+
+def test_log_lines_are_json_objects_with_the_known_fields(tmp_path):
+    lake = Lake(tmp_path, bad=30)
+    lake.generate(400)
+    log = [json.loads(line) for line in lake.sink("--log.format=json").stderr.splitlines()]
+    committed, = [line for line in log if line["message"] == "Epoch committed"]
+    rows, dead = lake.expected()
+    assert (committed["records"], committed["rows"], committed["dead_letters"]) == (400, len(rows), len(dead))
+    causes = {line["error_type"]: line["count"] for line in log if line["message"] == "Dead letters written"}
+    assert causes == {name: sum(d[3] == name for d in dead) for name in {d[3] for d in dead}}
+    assert all(line["table"] == "health_db.health_data_errors" for line in log if "error_type" in line)
+    assert lake.sink("--log.level=warn").stderr == ""
