@@ -56,7 +56,8 @@ def test_run_stopped_by_a_signal_commits_its_open_epoch_and_goes_on(tmp_path):
     out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     assert json.loads(out)["stopped"] is True
-    assert json.loads(out)["records"] == 4000
+    # How much one second is enough for depends on the machine; what was read is committed.
+    assert 0 < json.loads(out)["records"] <= 4000
     lake.generate(500)
     lake.sink()
     lake.assert_conserved()

@@ -1,4 +1,5 @@
 """Two processes of one sink at once: the position in the table fences them, nothing is written twice."""
+import json
 import random
 import signal
 import subprocess
@@ -11,6 +12,16 @@ from lake import Lake
 def start(lake):
     return subprocess.Popen(lake.command("run", "icesink.yaml"), cwd=lake.directory, env=lake.environment(),
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_records(lake, count, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = lake.run("verify", "health_db.health_data_raw", "--config", "icesink.yaml", "--json", check=False)
+        if found.returncode == 0 and json.loads(found.stdout)[0]["records"] == count:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{count} records were not committed within {seconds} s")
 
 
 def stop(process):
@@ -44,7 +55,7 @@ def test_process_that_slept_through_its_successors_commits_is_fenced(tmp_path):
     lake.configure(interval="30ms")
     lake.generate(200)
     sleeper = start(lake)
-    time.sleep(0.6)
+    wait_for_records(lake, 200)
     sleeper.send_signal(signal.SIGSTOP)
     lake.generate(400)
     lake.sink()
