@@ -57,7 +57,7 @@ ice_status ice_block_create(const ice_pipeline_options *options, ice_block **out
   ice_bytes_init(&block->payload, PAYLOAD_TEXT_MAX);
   block->views = calloc(spec->column_count + 1, sizeof *block->views);
   block->own_views = calloc(spec->dead_letter_column_count + 1, sizeof *block->own_views);
-  block->table_columns = calloc(options->table_count + 1, sizeof(int32_t *));
+  block->table_columns = calloc(options->table_count + 1, sizeof *block->table_columns);
   if (!block->views || !block->own_views || !block->table_columns) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a pipeline");
   }

@@ -1,5 +1,5 @@
 // Fails the n-th allocation of a whole run: it ends with a clean error, and the next run leaves every message in the tables
-// once. The linker sends the library's allocations here (--wrap); libraries outside the project are left alone.
+// once.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,36 +7,21 @@
 
 #include <cmocka.h>
 
+#include "failing_memory.h"
 #include "small_sink.h"
-#include "wrapped_memory.h"
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MESSAGES = 4, PARTITIONS = 1, STEP = 7 };
 
-static _Atomic int64_t allocations;
-static _Atomic int64_t fail_at;
-
-static bool fails(void) {
-  int64_t n = atomic_fetch_add(&allocations, 1) + 1;
-  return n == fail_at;
-}
-
-void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
-void *__wrap_calloc(size_t count, size_t size) { return fails() ? NULL : __real_calloc(count, size); }
-void *__wrap_realloc(void *old, size_t size) { return fails() ? NULL : __real_realloc(old, size); }
-char *__wrap_strdup(const char *text) { return fails() ? NULL : __real_strdup(text); }
-char *__wrap_strndup(const char *text, size_t size) { return fails() ? NULL : __real_strndup(text, size); }
-
 static int64_t count_allocations(void) {
   small_sink sink;
   ice_error err = {0};
   small_sink_create(&sink, MESSAGES, PARTITIONS);
-  allocations = 0;
+  fail_allocation(0);
   assert_int_equal(small_sink_run(&sink, ice_port_system(), &err), ICE_OK);
-  int64_t count = allocations;
+  int64_t count = allocations_made();
   small_sink_finish_and_check(&sink, "a run without faults");
   small_sink_remove(&sink);
   return count;
@@ -54,10 +39,9 @@ static void test_torture_memory__one_failing_allocation_loses_nothing(void **sta
     ice_error err = {0};
     char after[64];
     small_sink_create(&sink, MESSAGES, PARTITIONS);
-    allocations = 0;
-    fail_at = n;
+    fail_allocation(n);
     ice_status status = small_sink_run(&sink, ice_port_system(), &err);
-    fail_at = 0;
+    fail_allocation(0);
     if (status != ICE_OK) {
       assert_string_not_equal(err.message, "");
       failed++;

@@ -9,22 +9,11 @@
 // given away is released.
 #include "columnar/arrow.h"
 #include "columnar_test_support.h"
-#include "wrapped_memory.h"
-#include <stdlib.h>
-
-// Allocations until one fails; negative: none does.
-static long countdown = -1;
-
-static bool fails(void) { return countdown >= 0 && countdown-- == 0; }
-
-void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
-void *__wrap_calloc(size_t count, size_t size) { return fails() ? NULL : __real_calloc(count, size); }
-void *__wrap_realloc(void *old, size_t size) { return fails() ? NULL : __real_realloc(old, size); }
-char *__wrap_strndup(const char *text, size_t size) { return fails() ? NULL : __real_strndup(text, size); }
+#include "failing_memory.h"
 
 static void test_arrow_torture__every_allocation_may_fail(void **state) {
   (void)state;
-  for (long n = 0;; n++) {
+  for (int64_t n = 1;; n++) {
     assert_true(n < 10000);
     ice_schema *schema = test_schema("struct<a: int, b: list<struct<c: string>>, m: map<string, uuid>>");
     ice_batch batch;
@@ -38,7 +27,7 @@ static void test_arrow_torture__every_allocation_may_fail(void **state) {
       }
       OK(ice_batch_end_row(&batch, NULL));
     }
-    countdown = n;
+    fail_allocation(n);
     ice_status status = ice_arrow_export_schema(schema, &exported, NULL);
     if (status == ICE_OK) {
       status = ice_arrow_export_batch(&batch, &array, NULL);
@@ -46,8 +35,8 @@ static void test_arrow_torture__every_allocation_may_fail(void **state) {
     if (status == ICE_OK) {
       status = ice_arrow_import_batch(&array, &exported, schema, &back, NULL);
     }
-    bool complete = countdown >= 0;
-    countdown = -1;
+    bool complete = allocations_made() < n;
+    fail_allocation(0);
     assert_int_equal(status, complete ? ICE_OK : ICE_NO_MEMORY);
     assert_null(array.release);
     assert_int_equal(back.row_count, complete ? 20 : 0);

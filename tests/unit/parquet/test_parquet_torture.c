@@ -4,30 +4,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-// Fails every allocation once, while a file is written and read back: the linker sends the library's malloc, calloc
-// and realloc here (-Wl,--wrap).
+// Fails every allocation once, while a file is written and read back.
+#include "failing_memory.h"
 #include "parquet_memory.h"
 #include "parquet_rows.h"
-#include <stdlib.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-// Allocations until one fails; negative: none does.
-static long countdown = -1;
-
-static bool fails(void) { return countdown >= 0 && countdown-- == 0; }
-
-void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
-void *__wrap_calloc(size_t count, size_t size) { return fails() ? NULL : __real_calloc(count, size); }
-void *__wrap_realloc(void *memory, size_t size) { return fails() ? NULL : __real_realloc(memory, size); }
 
 static ice_schema *schema;
 static ice_batch batch;
+static ice_bytes written;
 
 enum { ROWS = 250 };
 
@@ -86,14 +70,14 @@ done:
   return status;
 }
 
-static ice_status read_file(ice_bytes *bytes, ice_error *err) {
+static ice_status read_file(ice_error *err) {
   ice_status status = ICE_OK;
   ice_parquet_reader *reader = NULL;
   ice_batch got = {0};
   size_t n = 1;
   int64_t total = 0;
   static const int32_t ids[] = {29, 19, 1, 14, 26, 9};
-  ICE_TRY(ice_parquet_reader_open(memory_input(bytes), NULL, &reader, err));
+  ICE_TRY(ice_parquet_reader_open(memory_input(&written), NULL, &reader, err));
   ICE_TRY(ice_parquet_reader_project(reader, ids, ICE_COUNT_OF(ids), err));
   ICE_TRY(ice_batch_init(&got, ice_parquet_reader_projection(reader), err));
   while (n > 0) {
@@ -108,52 +92,27 @@ done:
   return status;
 }
 
+static ice_status write_and_drop_file(ice_error *err) {
+  ice_bytes out = {0};
+  ice_bytes spilled = {0};
+  ice_status status = write_file(&out, &spilled, err);
+  ice_bytes_deinit(&out);
+  ice_bytes_deinit(&spilled);
+  return status;
+}
+
 static void test_parquet_torture__every_allocation_of_a_writer_may_fail(void **context) {
   (void)context;
-  for (long at = 0;; at++) {
-    ice_error err = {0};
-    ice_bytes out = {0};
-    ice_bytes spilled = {0};
-    countdown = at;
-    ice_status status = write_file(&out, &spilled, &err);
-    bool reached = countdown < 0;
-    countdown = -1;
-    ice_bytes_deinit(&out);
-    ice_bytes_deinit(&spilled);
-    if (!reached) {
-      assert_int_equal(status, ICE_OK);
-      assert_true(at > 500);
-      break;
-    }
-    if (status != ICE_NO_MEMORY || err.status != ICE_NO_MEMORY) {
-      fail_msg("allocation %ld: %s, %s", at, ice_status_name(status), err.message);
-    }
-  }
+  assert_true(torture(write_and_drop_file) > 500);
 }
 
 static void test_parquet_torture__every_allocation_of_a_reader_may_fail(void **context) {
   (void)context;
-  ice_bytes out;
   ice_bytes spilled;
-  ice_error err = {0};
-  assert_int_equal(write_file(&out, &spilled, &err), ICE_OK);
+  assert_int_equal(write_file(&written, &spilled, NULL), ICE_OK);
   ice_bytes_deinit(&spilled);
-  for (long at = 0;; at++) {
-    err = (ice_error){0};
-    countdown = at;
-    ice_status status = read_file(&out, &err);
-    bool reached = countdown < 0;
-    countdown = -1;
-    if (!reached) {
-      assert_int_equal(status, ICE_OK);
-      assert_true(at > 200);
-      break;
-    }
-    if (status != ICE_NO_MEMORY || err.status != ICE_NO_MEMORY) {
-      fail_msg("allocation %ld: %s, %s", at, ice_status_name(status), err.message);
-    }
-  }
-  ice_bytes_deinit(&out);
+  assert_true(torture(read_file) > 200);
+  ice_bytes_deinit(&written);
 }
 
 int main(void) {
