@@ -381,16 +381,6 @@ done:
   return status;
 }
 
-static bool same_shape(const ice_type *a, const ice_type *b) {
-  bool same = a->kind == b->kind && a->precision == b->precision && a->scale == b->scale && a->size == b->size &&
-              a->field_count == b->field_count;
-  for (uint32_t i = 0; same && i < a->field_count; i++) {
-    same = (a->kind != ICE_KIND_STRUCT || ice_str_equal(a->fields[i].name, b->fields[i].name)) &&
-           same_shape(&a->fields[i].type, &b->fields[i].type);
-  }
-  return same;
-}
-
 static ice_status append_nulls(ice_column *column, int64_t count, ice_error *err) {
   ice_status status = ICE_OK;
   for (int64_t i = 0; status == ICE_OK && i < count; i++) {
@@ -406,7 +396,7 @@ static ice_status import_column(const struct ArrowArray *array, const ice_schema
   if (!given) {
     return field->required ? fail_at(&at, "it is required and not there") : append_nulls(out, array->length, err);
   }
-  if (!same_shape(&given->type, &field->type)) {
+  if (!ice_type_same_shape(&given->type, &field->type)) {
     return ice_error_set(err, ICE_INVALID_ARGUMENT, "Arrow column \"%.*s\" is %s, another %s is wanted",
                          ICE_STR_ARG(field->name), ice_kind_name(given->type.kind), ice_kind_name(field->type.kind));
   }

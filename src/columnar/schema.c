@@ -248,9 +248,22 @@ static int32_t highest_id(const ice_type *type) {
 
 int32_t ice_schema_highest_id(const ice_schema *schema) { return highest_id(&schema->root); }
 
+static bool same_node(const ice_type *a, const ice_type *b) {
+  return a->kind == b->kind && a->precision == b->precision && a->scale == b->scale && a->size == b->size &&
+         a->field_count == b->field_count;
+}
+
+bool ice_type_same_shape(const ice_type *a, const ice_type *b) {
+  bool same = same_node(a, b);
+  for (uint32_t i = 0; same && i < a->field_count; i++) {
+    same = (a->kind != ICE_KIND_STRUCT || ice_str_equal(a->fields[i].name, b->fields[i].name)) &&
+           ice_type_same_shape(&a->fields[i].type, &b->fields[i].type);
+  }
+  return same;
+}
+
 bool ice_type_equal(const ice_type *a, const ice_type *b) {
-  if (a->kind != b->kind || a->precision != b->precision || a->scale != b->scale || a->size != b->size ||
-      a->field_count != b->field_count) {
+  if (!same_node(a, b)) {
     return false;
   }
   for (uint32_t i = 0; i < a->field_count; i++) {

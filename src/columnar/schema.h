@@ -102,6 +102,10 @@ int32_t ice_schema_highest_id(const ice_schema *schema);
 /// True when the types agree in kind, parameters, names, ids and optionality, all the way down.
 bool ice_type_equal(const ice_type *a, const ice_type *b);
 
+/// True when values of one can be copied as values of the other: kinds and parameters agree all the way down, and the
+/// names of struct fields; ids and optionality do not count.
+bool ice_type_same_shape(const ice_type *a, const ice_type *b);
+
 static inline bool ice_kind_nested(ice_kind kind) { return kind >= ICE_KIND_STRUCT; }
 
 /// Bytes of one value: 0 for boolean (a bit), for variable-size and nested types.

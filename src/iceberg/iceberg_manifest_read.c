@@ -72,7 +72,7 @@ struct ice_manifest_reader {
   ice_bytes key;
 };
 
-static bool same_shape(const ice_type *a, const ice_type *b) {
+static bool same_bytes(const ice_type *a, const ice_type *b) {
   // A day is an int in some manifests and a date in others; the bytes are the same.
   size_t width = ice_type_width(a);
   bool text = (a->kind == ICE_KIND_STRING || a->kind == ICE_KIND_BINARY);
@@ -106,7 +106,7 @@ static ice_status bind_partition(ice_manifest_reader *reader, ice_error *err) {
       if (!same) {
         continue;
       }
-      if (ice_kind_nested(candidate->type.kind) || !same_shape(&candidate->type, &field->type)) {
+      if (ice_kind_nested(candidate->type.kind) || !same_bytes(&candidate->type, &field->type)) {
         ICE_FAIL(ICE_UNSUPPORTED, "partition field \"%.*s\" is written as %s, not %s", ICE_STR_ARG(field->name),
                  ice_kind_name(candidate->type.kind), ice_kind_name(field->type.kind));
       }

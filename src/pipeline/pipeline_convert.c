@@ -10,21 +10,6 @@
 
 enum { PLAIN_TEXT_MAX = 1 << 24 };
 
-static bool same_shape(const ice_type *a, const ice_type *b) {
-  if (a->kind != b->kind || a->precision != b->precision || a->scale != b->scale || a->size != b->size ||
-      a->field_count != b->field_count) {
-    return false;
-  }
-  for (uint32_t i = 0; i < a->field_count; i++) {
-    bool names_count = a->kind == ICE_KIND_STRUCT;
-    if ((names_count && !ice_str_equal(a->fields[i].name, b->fields[i].name)) ||
-        !same_shape(&a->fields[i].type, &b->fields[i].type)) {
-      return false;
-    }
-  }
-  return true;
-}
-
 static bool is_number(ice_kind kind) {
   return kind == ICE_KIND_INT || kind == ICE_KIND_LONG || kind == ICE_KIND_FLOAT || kind == ICE_KIND_DOUBLE;
 }
@@ -37,7 +22,7 @@ static bool parses_from_text(ice_kind kind) {
 }
 
 ice_conversion ice_conversion_find(const ice_type *from, const ice_type *to) {
-  if (same_shape(from, to) || (is_timestamp(from->kind) && is_timestamp(to->kind)) ||
+  if (ice_type_same_shape(from, to) || (is_timestamp(from->kind) && is_timestamp(to->kind)) ||
       (from->kind == ICE_KIND_INT && to->kind == ICE_KIND_DATE)) {
     return ICE_CONVERT_COPY;
   }
