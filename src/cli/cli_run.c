@@ -46,7 +46,6 @@ typedef struct run {
   ice_schema_registry *registry;
   const ice_schema **schemas;
   ice_bytes schema_text;
-  ice_bytes path;
 } run;
 
 static void count_through(void *context, const char *name, ice_str label, int64_t delta) {
@@ -84,23 +83,17 @@ static ice_status open_log(run *self, ice_error *err) {
                         ice_str_equal_c(format, "json") ? ICE_LOG_JSON_LINES : ICE_LOG_TEXT_LINES, &self->log, err);
 }
 
-static const char *terminated(run *self, ice_str text, ice_error *err) {
-  ice_bytes_clear(&self->path);
-  return ice_bytes_append_str(&self->path, text, err) == ICE_OK ? ice_bytes_c_str(&self->path, err) : NULL;
-}
-
 static ice_status open_decoding(run *self, ice_pipeline_options *out, ice_error *err) {
-  ice_str schema = ice_settings_text(&self->settings, ICE_OPTION_ID_DECODE_SCHEMA);
-  if (schema.size == 0) {
+  const char *schema = ice_settings_c_str(&self->settings, ICE_OPTION_ID_DECODE_SCHEMA);
+  if (*schema == '\0') {
     ice_status status = ice_settings_require(&self->settings, ICE_OPTION_ID_DECODE_REGISTRY, err);
     out->format = ICE_PAYLOAD_REGISTRY_AVRO;
     status = status == ICE_OK ? ice_cli_open_registry(&self->settings, &stop, &self->registry, err) : status;
     out->registry = self->registry;
     return status;
   }
-  const char *path = terminated(self, schema, err);
   out->format = ICE_PAYLOAD_AVRO;
-  ice_status status = path ? ice_port_read_file(ice_port_system(), path, &self->schema_text, err) : ICE_NO_MEMORY;
+  ice_status status = ice_port_read_file(ice_port_system(), schema, &self->schema_text, err);
   out->schema_text = ice_bytes_str(&self->schema_text);
   return status;
 }
@@ -122,10 +115,6 @@ static int64_t discovery_interval(const ice_settings *settings) {
 static ice_status open_ingest(run *self, ice_error *err) {
   const ice_settings *settings = &self->settings;
   ice_str codec = ice_settings_text(settings, ICE_OPTION_ID_WRITE_COMPRESSION);
-  const char *spill = terminated(self, ice_settings_text(settings, ICE_OPTION_ID_WRITE_SPILL_DIRECTORY), err);
-  if (!spill) {
-    return ICE_NO_MEMORY;
-  }
   ice_ingest_options options = {
       .catalog = self->catalog,
       .port = ice_port_system(),
@@ -147,7 +136,7 @@ static ice_status open_ingest(run *self, ice_error *err) {
                 .page_size = (size_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_PAGE_SIZE),
                 .row_group_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_ROW_GROUP_SIZE),
                 .target_file_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_TARGET_FILE_SIZE)},
-      .spill_directory = spill,
+      .spill_directory = ice_settings_c_str(settings, ICE_OPTION_ID_WRITE_SPILL_DIRECTORY),
   };
   return ice_ingest_open(&options, &self->ingest, err);
 }
@@ -237,7 +226,6 @@ static void close_run(run *self) {
   ice_log_destroy(self->log);
   ice_metrics_destroy(self->metrics);
   ice_bytes_deinit(&self->schema_text);
-  ice_bytes_deinit(&self->path);
   ice_settings_deinit(&self->settings);
   free(self->schemas);
 }
@@ -295,7 +283,6 @@ static int run_run(int count, char **arguments) {
   ice_embedded embedded = {0};
   ice_run_report report = {0};
   ice_bytes_init(&self.schema_text, ICE_REGISTRY_SCHEMA_MAX);
-  ice_bytes_init(&self.path, 1 << 16);
   if (ice_arguments_read(count, arguments, own, ICE_COUNT_OF(own), &read, &err) != ICE_OK) {
     return ice_cli_usage(&ice_command_run, &err);
   }

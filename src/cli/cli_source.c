@@ -3,7 +3,6 @@
 #include "source/kafka.h"
 #include "source/schema_registry_http.h"
 #include "source/segment.h"
-#include <limits.h>
 
 enum {
   SEGMENT_READ_MAX = 512 * 1024,
@@ -13,17 +12,6 @@ enum {
   KAFKA_MEMORY_MAX = 128 << 20,
   PROPERTIES_MAX = 1000
 };
-
-// A terminated copy of a setting's text; NULL with `err` set when it does not fit.
-static const char *terminated(ice_str text, char out[PATH_MAX], ice_error *err) {
-  if (text.size >= PATH_MAX) {
-    (void)ice_error_set(err, ICE_LIMIT, "a path has more than %d bytes", PATH_MAX - 1);
-    return NULL;
-  }
-  memcpy(out, text.data, text.size);
-  out[text.size] = '\0';
-  return out;
-}
 
 int64_t ice_cli_kafka_memory(const ice_settings *settings) {
   int64_t share = ice_settings_number(settings, ICE_OPTION_ID_MEMORY) / KAFKA_SHARE;
@@ -35,19 +23,12 @@ bool ice_cli_source_is_kafka(const ice_settings *settings) {
 }
 
 static ice_status open_segments(const ice_settings *settings, ice_source **out, ice_error *err) {
-  char path[PATH_MAX];
-  ice_status status = ice_settings_require(settings, ICE_OPTION_ID_SOURCE_SEGMENT_TOPIC, err);
-  const char *root = status == ICE_OK
-                         ? terminated(ice_settings_text(settings, ICE_OPTION_ID_SOURCE_SEGMENT_DIRECTORY), path, err)
-                         : NULL;
-  if (!root) {
-    return status != ICE_OK ? status : ICE_LIMIT;
-  }
   size_t share = (size_t)ice_settings_number(settings, ICE_OPTION_ID_MEMORY) / SEGMENT_SHARE;
-  ice_segment_options options = {.root = root,
+  ice_segment_options options = {.root = ice_settings_c_str(settings, ICE_OPTION_ID_SOURCE_SEGMENT_DIRECTORY),
                                  .topic = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_SEGMENT_TOPIC),
                                  .read_size = share < SEGMENT_READ_MAX ? share : SEGMENT_READ_MAX};
-  return ice_segment_source_open(ice_port_system(), &options, out, err);
+  ice_status status = ice_settings_require(settings, ICE_OPTION_ID_SOURCE_SEGMENT_TOPIC, err);
+  return status == ICE_OK ? ice_segment_source_open(ice_port_system(), &options, out, err) : status;
 }
 
 // source.kafka.properties: a flat map; values are texts as they stand.
@@ -115,22 +96,16 @@ ice_status ice_cli_open_source(ice_settings *settings, const ice_observer *obser
 ice_status ice_cli_open_registry(const ice_settings *settings, const _Atomic bool *stop, ice_schema_registry **out,
                                  ice_error *err) {
   *out = NULL;
-  char path[PATH_MAX];
   ice_str place = ice_settings_text(settings, ICE_OPTION_ID_DECODE_REGISTRY);
   if (ice_str_starts_with(place, ICE_STR("file:"))) {
-    const char *directory = terminated(ice_str_make(place.data + 5, place.size - 5), path, err);
-    return directory ? ice_schema_directory_open(ice_port_system(), directory, out, err) : ICE_LIMIT;
+    return ice_schema_directory_open(ice_port_system(), place.data + strlen("file:"), out, err);
   }
-  ice_str authorities = ice_settings_text(settings, ICE_OPTION_ID_DECODE_REGISTRY_CA_FILE);
-  const char *ca_file = authorities.size > 0 ? terminated(authorities, path, err) : NULL;
-  if (authorities.size > 0 && !ca_file) {
-    return ICE_LIMIT;
-  }
+  const char *ca_file = ice_settings_c_str(settings, ICE_OPTION_ID_DECODE_REGISTRY_CA_FILE);
   ice_schema_registry_http_options options = {
       .url = place,
       .user = ice_settings_text(settings, ICE_OPTION_ID_DECODE_REGISTRY_USERNAME),
       .password = ice_settings_text(settings, ICE_OPTION_ID_DECODE_REGISTRY_PASSWORD),
-      .ca_file = ca_file,
+      .ca_file = *ca_file != '\0' ? ca_file : NULL,
       .stop = stop};
   return ice_schema_registry_http_open(&options, out, err);
 }

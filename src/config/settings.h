@@ -8,7 +8,7 @@
 
 typedef struct ice_setting {
   bool set;        ///< false: no source gave it and it has no default
-  ice_str text;    ///< TEXT, SECRET, PATH, CHOICE; the spelling of numbers
+  ice_str text;    ///< TEXT, SECRET, PATH, CHOICE; the spelling of numbers; a zero byte follows it
   ice_str *items;  ///< LIST
   uint32_t item_count;
   int64_t number;  ///< INTEGER, DURATION in ms, SIZE in bytes, BOOLEAN as 0 or 1
@@ -47,6 +47,10 @@ static inline const ice_setting *ice_settings_get(const ice_settings *settings, 
 }
 static inline ice_str ice_settings_text(const ice_settings *settings, ice_option_id id) {
   return settings->values[id].text;
+}
+/// The same as a C string; "" where it is not set.
+static inline const char *ice_settings_c_str(const ice_settings *settings, ice_option_id id) {
+  return settings->values[id].text.data ? settings->values[id].text.data : "";
 }
 static inline int64_t ice_settings_number(const ice_settings *settings, ice_option_id id) {
   return settings->values[id].number;
