@@ -18,9 +18,7 @@ enum {
   WAKE_TIMEOUT_MS = 100,
   WAKE_LEADERS_MAX = 32,
   WAKE_EVERY_US = 5000,
-  WAKE_RECORDS_MIN = 200,  ///< a trickle needs no waking
-  /// First version with the setting fetch.queue.backoff.ms.
-  VERSION_WITH_QUEUE_BACKOFF = 0x020200ff
+  WAKE_RECORDS_MIN = 200  ///< a trickle needs no waking
 };
 
 /// What poll has taken of one partition in a row, not yet in the chunk.
@@ -514,7 +512,7 @@ static void wake_fetchers(kafka_source *self, bool idle) {
   int64_t now = self->port->clock.monotonic_us(self->port->clock.context);
   bool due = self->taken_records >= self->queued_records / 16 || self->taken_bytes >= self->queued_bytes / 16 ||
              (idle && self->taken_records >= WAKE_RECORDS_MIN);
-  if (!due || now - self->wake_us < WAKE_EVERY_US || rd_kafka_version() >= VERSION_WITH_QUEUE_BACKOFF) {
+  if (!due || now - self->wake_us < WAKE_EVERY_US || rd_kafka_version() >= ICE_KAFKA_QUEUE_BACKOFF_VERSION) {
     return;
   }
   int32_t asked[WAKE_LEADERS_MAX];

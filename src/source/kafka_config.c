@@ -10,9 +10,7 @@ enum {
   QUEUED_RECORDS_MIN = 1000,
   QUEUED_RECORDS_MAX = 100000,
   PARTITION_FETCH_MAX = 1 << 20,
-  VALUE_MAX = 1 << 16,
-  /// First version with the setting fetch.queue.backoff.ms; kafka.c helps the ones before.
-  VERSION_WITH_QUEUE_BACKOFF = 0x020200ff
+  VALUE_MAX = 1 << 16
 };
 
 /// What icesink's promise rests on. A property may repeat the value, nothing else.
@@ -20,17 +18,19 @@ static const struct {
   const char *name;
   const char *value;
   const char *instead;
+  bool is_default;  ///< of librdkafka, so it is not set: a build without TLS does not know every name
 } owned[] = {
-    {"enable.auto.commit", "false", "the table holds the position"},
-    {"enable.auto.offset.store", "false", "the table holds the position"},
-    {"auto.offset.reset", "error", "an offset that is gone must be seen; see source.kafka.start and on_gap"},
-    {"enable.partition.eof", "true", "gaps at the end of a partition are seen by it"},
-    {"isolation.level", "read_committed", "records of aborted transactions are none"},
-    {"bootstrap.servers", NULL, "set source.kafka.brokers"},
-    {"metadata.broker.list", NULL, "set source.kafka.brokers"},
-    {"group.id", NULL, "set source.kafka.group"},
-    {"log.queue", "false", "icesink has its own log"},
-    {"enable.ssl.certificate.verification", "true", "TLS verification has no off switch; see ssl.ca.location"},
+    {"enable.auto.commit", "false", "the table holds the position", false},
+    {"enable.auto.offset.store", "false", "the table holds the position", false},
+    {"auto.offset.reset", "error", "an offset that is gone must be seen; see source.kafka.start and on_gap", false},
+    {"enable.partition.eof", "true", "gaps at the end of a partition are seen by it", false},
+    {"isolation.level", "read_committed", "records of aborted transactions are none", false},
+    {"bootstrap.servers", NULL, "set source.kafka.brokers", false},
+    {"metadata.broker.list", NULL, "set source.kafka.brokers", false},
+    {"group.id", NULL, "set source.kafka.group", false},
+    {"check.crcs", "true", "damaged batches must be seen", false},
+    {"log.queue", "false", "icesink has its own log", false},
+    {"enable.ssl.certificate.verification", "true", "TLS verification has no off switch; see ssl.ca.location", true},
 };
 
 static ice_status set(rd_kafka_conf_t *conf, const char *name, const char *value, ice_error *err) {
@@ -120,18 +120,17 @@ ice_status ice_kafka_config_create(const ice_kafka_options *options, rd_kafka_co
     return ice_error_set(err, ICE_NO_MEMORY, "out of memory for a Kafka client");
   }
   for (size_t i = 0; i < ICE_COUNT_OF(owned); i++) {
-    if (owned[i].value && strcmp(owned[i].name, "enable.ssl.certificate.verification") != 0) {
+    if (owned[i].value && !owned[i].is_default) {
       ICE_TRY(set(conf, owned[i].name, owned[i].value, err));
     }
   }
   ICE_TRY(set(conf, "client.id", "icesink", err));
-  ICE_TRY(set(conf, "check.crcs", "true", err));
   // One fetch is under way per broker: at the start the first may ask for idle partitions alone, and then the others
   // wait for it.
   ICE_TRY(set(conf, "fetch.wait.max.ms", "50", err));
   // A broker that comes back is found soon; the default waits up to ten seconds.
   ICE_TRY(set(conf, "reconnect.backoff.max.ms", "2000", err));
-  if (rd_kafka_version() >= VERSION_WITH_QUEUE_BACKOFF) {
+  if (rd_kafka_version() >= ICE_KAFKA_QUEUE_BACKOFF_VERSION) {
     ICE_TRY(set(conf, "fetch.queue.backoff.ms", "5", err));
   }
   ICE_TRY(set_memory(conf, options->memory, err));

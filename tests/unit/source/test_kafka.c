@@ -296,6 +296,7 @@ static void test_kafka__refuses_settings_that_exactly_once_rests_on(void **conte
   } cases[] = {
       {{ICE_STR_INIT("enable.auto.commit"), ICE_STR_INIT("true")}, ICE_INVALID_ARGUMENT},
       {{ICE_STR_INIT("enable.auto.commit"), ICE_STR_INIT("false")}, ICE_OK},
+      {{ICE_STR_INIT("check.crcs"), ICE_STR_INIT("false")}, ICE_INVALID_ARGUMENT},
       {{ICE_STR_INIT("enable.auto.offset.store"), ICE_STR_INIT("true")}, ICE_INVALID_ARGUMENT},
       {{ICE_STR_INIT("auto.offset.reset"), ICE_STR_INIT("latest")}, ICE_INVALID_ARGUMENT},
       {{ICE_STR_INIT("isolation.level"), ICE_STR_INIT("read_uncommitted")}, ICE_INVALID_ARGUMENT},
