@@ -69,6 +69,11 @@ static inline ice_str ice_bytes_str(const ice_bytes *bytes) {
   return (ice_str){.data = (const char *)bytes->data, .size = bytes->size};
 }
 
+/// The contents as numbers of this machine. malloc aligns a buffer for every type; one that is read this way holds
+/// nothing else.
+static inline uint16_t *ice_bytes_u16(const ice_bytes *bytes) { return (uint16_t *)(void *)bytes->data; }
+static inline uint32_t *ice_bytes_u32(const ice_bytes *bytes) { return (uint32_t *)(void *)bytes->data; }
+
 /// Put a terminating zero byte behind the contents (not counted in `size`) and return them as a C string,
 /// borrowed; NULL on failure.
 const char *ice_bytes_c_str(ice_bytes *bytes, ice_error *err);

@@ -267,8 +267,7 @@ static ice_status encode_codes(const ice_parquet_chunk *chunk, ice_bytes *page, 
   ice_status status = ICE_OK;
   ICE_TRY(ice_bytes_append_u8(page, (uint8_t)width, err));
   if (chunk->page_values > 0) {
-    const uint16_t *codes = (const uint16_t *)(const void *)chunk->values.data;
-    ICE_TRY(ice_parquet_rle_encode_u16(codes, chunk->page_values, width, page, err));
+    ICE_TRY(ice_parquet_rle_encode_u16(ice_bytes_u16(&chunk->values), chunk->page_values, width, page, err));
   }
 done:
   return status;

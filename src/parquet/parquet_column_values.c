@@ -197,8 +197,9 @@ static void count_codes(ice_parquet_chunk *chunk, size_t count, uint64_t size) {
 // Room for codes behind those that are there.
 static ice_status reserve_codes(ice_parquet_chunk *chunk, size_t count, uint16_t **codes, ice_error *err) {
   ice_status status = ice_bytes_reserve(&chunk->values, count * sizeof(uint16_t), err);
-  // Only codes are in the buffer, so their place is even.
-  *codes = status == ICE_OK ? (uint16_t *)(void *)(chunk->values.data + chunk->values.size) : NULL;
+  // Only codes are in the buffer.
+  size_t before = chunk->values.size / sizeof(uint16_t);
+  *codes = status == ICE_OK ? &ice_bytes_u16(&chunk->values)[before] : NULL;
   return status;
 }
 

@@ -29,7 +29,7 @@ static ice_status build_flat(ice_parquet_scratch *scratch, const ice_parquet_lea
   ice_status status = ICE_OK;
   ICE_TRY(make_room(&scratch->validity, (rows.count + 63) / 64, 8, err));
   ICE_TRY(make_room(&scratch->leaf_indices, rows.count, sizeof(uint32_t), err));
-  uint32_t *indices = (uint32_t *)(void *)scratch->leaf_indices.data;
+  uint32_t *indices = ice_bytes_u32(&scratch->leaf_indices);
   const uint8_t *bits = column->validity.data;
   size_t there = 0;
   for (size_t from = 0; from < rows.count; from += 64) {
@@ -68,8 +68,7 @@ done:
 }
 
 static uint32_t *shred_indices(const ice_parquet_scratch *scratch) {
-  // Buffers come from malloc, which aligns for every type.
-  return (uint32_t *)(void *)scratch->indices[scratch->shredded.half].data;
+  return ice_bytes_u32(&scratch->indices[scratch->shredded.half]);
 }
 
 static uint8_t *shred_definition(const ice_parquet_scratch *scratch) {
@@ -207,7 +206,7 @@ static ice_status shred_leaf(ice_parquet_scratch *scratch, const ice_parquet_lea
   size_t count = scratch->shredded.count;
   ICE_TRY(make_room(&scratch->leaf_indices, count, sizeof(uint32_t), err));
   ICE_TRY(make_room(&scratch->leaf_levels, count, 1, err));
-  uint32_t *to_indices = (uint32_t *)(void *)scratch->leaf_indices.data;
+  uint32_t *to_indices = ice_bytes_u32(&scratch->leaf_indices);
   uint8_t *to_levels = scratch->leaf_levels.data;
   uint8_t there_level = leaf->definition_level_max;
   const uint8_t *validity = column->null_count != 0 ? column->validity.data : NULL;
@@ -246,7 +245,7 @@ ice_status ice_parquet_levels_build(ice_parquet_scratch *scratch, const ice_parq
   ICE_TRY(shred_parent(scratch, leaf, batch, rows, err));
   out->column = &scratch->shredded.column->children[leaf->steps[leaf->step_count - 1].child];
   ICE_TRY(shred_leaf(scratch, leaf, out->column, &there, err));
-  const uint32_t *indices = (const uint32_t *)(const void *)scratch->leaf_indices.data;
+  const uint32_t *indices = ice_bytes_u32(&scratch->leaf_indices);
   out->slot_count = scratch->shredded.count;
   out->definition_levels = leaf->definition_level_max > 0 ? scratch->leaf_levels.data : NULL;
   out->repetition_levels = leaf->repetition_level_max > 0 ? shred_repetition(scratch) : NULL;
