@@ -7,7 +7,6 @@
 enum {
   PROGRESS_MS = 250,
   IDLE_US = 2000,
-  IDLE_MAX_US = 10000,
   TAKE_US = 20000,
   ROUND_DELAY_FIRST_MS = 1000,
   ROUND_DELAY_MAX_MS = 60000,
@@ -27,7 +26,6 @@ typedef struct sink {
   int64_t last_commit;  ///< how long it took
   int64_t progress_ms;
   int64_t refresh_ms;
-  int64_t idle_us;
   bool failing;
   uint32_t fenced;
   int64_t *added;  ///< per partition: what the ingest has taken, open epoch included

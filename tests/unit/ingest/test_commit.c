@@ -296,9 +296,7 @@ static void test_commit__starts_ends_and_elsewhere_are_told_apart(void **state) 
   (void)state;
   static const struct {
     int64_t from, to;
-    ice_attempt outcome;
-  } cases[] = {{0, 10, ICE_ATTEMPT_DONE},    {10, 12, ICE_ATTEMPT_FENCED}, {0, 5, ICE_ATTEMPT_FENCED},
-               {11, 20, ICE_ATTEMPT_FENCED}, {15, 20, ICE_ATTEMPT_FENCED}, {0, 20, ICE_ATTEMPT_FENCED}};
+  } elsewhere[] = {{10, 12}, {0, 5}, {15, 20}, {0, 20}};
   begin();
   ice_epoch epoch;
   make_epoch(&epoch, 0, 0, 11, 2);
@@ -306,12 +304,9 @@ static void test_commit__starts_ends_and_elsewhere_are_told_apart(void **state) 
   assert_int_equal(attempt(&a, &epoch), ICE_ATTEMPT_DONE);
   assert_int_equal(epoch.attempts, 1);
   ice_epoch_deinit(&epoch);
-  for (size_t i = 1; i < ICE_COUNT_OF(cases); i++) {
-    if (cases[i].from == 11) {
-      continue;
-    }
-    make_epoch(&epoch, 0, cases[i].from, cases[i].to, 0);
-    assert_int_equal(attempt(&b, &epoch), cases[i].outcome);
+  for (size_t i = 0; i < ICE_COUNT_OF(elsewhere); i++) {
+    make_epoch(&epoch, 0, elsewhere[i].from, elsewhere[i].to, 0);
+    assert_int_equal(attempt(&b, &epoch), ICE_ATTEMPT_FENCED);
     assert_false(epoch.unknown);
     assert_int_equal(ice_epoch_discard(&epoch, catalog->store), 0);
     ice_epoch_deinit(&epoch);
