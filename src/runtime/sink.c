@@ -321,6 +321,7 @@ static ice_status begin_again(sink *self, ice_error *err) {
   ICE_TRY(refresh_source(self, err));
   ICE_TRY(ice_ingest_start(self->options->ingest, self->options->source, err));
   ICE_TRY(begin_positions(self, err));
+  tell_positions(self);
   self->epoch_ms = now_ms(self);
 done:
   return status;
@@ -468,6 +469,7 @@ static ice_status run(sink *self, ice_error *err) {
   ICE_TRY(status);
   ICE_TRY(ice_ingest_start(self->options->ingest, self->options->source, err));
   ICE_TRY(begin_positions(self, err));
+  tell_positions(self);
   ICE_TRY(remember_ends(self, err));
   self->epoch_ms = now_ms(self);
   self->refresh_ms = self->epoch_ms;

@@ -13,6 +13,8 @@ enum {
   ENDS_EVERY_US = 500000,    ///< how often the known ends of the logs are brought up to date
   COMMIT_WAIT_US = 2000000,  ///< how long destroy waits for offsets under way
   COMMIT_STEP_MS = 50,
+  TELL_AGAIN_US = 100000,  ///< after the group refused offsets, as it does while it divides its partitions
+  TELL_AGAIN_MAX_US = 10000000,
   LAST_ERROR_MAX = 256,
   LOOK_AT_OFFSET_MS = 2000,
   WAKE_TIMEOUT_MS = 100,
@@ -47,6 +49,8 @@ typedef struct kafka_source {
   bool reassign;     ///< a seek waits for the next poll
   bool has_group;
   uint32_t commits_under_way;
+  int64_t tell_again_us;  ///< when to tell the group again what it refused; 0: it has refused nothing
+  int64_t tell_delay_us;  ///< doubles with every refusal
   int64_t ends_us;
   // What fills librdkafka's queue, and what was taken of it since its threads were woken last.
   int64_t queued_records;
@@ -65,6 +69,8 @@ typedef struct kafka_source {
 } kafka_source;
 
 static kafka_source *self_of(ice_source *source) { return (kafka_source *)(void *)source; }
+
+static int64_t now_us(const kafka_source *self) { return self->port->clock.monotonic_us(self->port->clock.context); }
 
 // Events of librdkafka ----------------------------------------------------------------------------------------------
 
@@ -104,15 +110,24 @@ static void take_error(rd_kafka_t *client, int code, const char *reason, void *o
 static void take_commit(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *offsets,
                         void *opaque) {
   (void)client;
-  (void)offsets;
   kafka_source *self = opaque;
   if (self->commits_under_way > 0) {
     self->commits_under_way--;
   }
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    ice_log_field field = ICE_LOG_TEXT("error", ice_str_of(rd_kafka_err2str(code)));
-    ice_observe_log(self->observer, ICE_LOG_WARN, ICE_STR("Group offsets were not committed"), &field, 1);
+  for (int i = 0; offsets && code == RD_KAFKA_RESP_ERR_NO_ERROR && i < offsets->cnt; i++) {
+    code = offsets->elems[i].err;
   }
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    self->tell_delay_us = TELL_AGAIN_US;
+    return;
+  }
+  for (uint32_t i = 0; i < self->base.partition_count; i++) {
+    self->told[i] = -1;
+  }
+  self->tell_again_us = now_us(self) + self->tell_delay_us;
+  self->tell_delay_us = self->tell_delay_us * 2 < TELL_AGAIN_MAX_US ? self->tell_delay_us * 2 : TELL_AGAIN_MAX_US;
+  ice_log_field field = ICE_LOG_TEXT("error", ice_str_of(rd_kafka_err2str(code)));
+  ice_observe_log(self->observer, ICE_LOG_WARN, ICE_STR("Group offsets were refused; telling them again"), &field, 1);
 }
 
 static ice_status serve_events(kafka_source *self, ice_error *err) {
@@ -279,7 +294,7 @@ done:
 
 // The fetch answers carry the ends of the logs, so the lag costs no request.
 static void update_ends(kafka_source *self) {
-  int64_t now = self->port->clock.monotonic_us(self->port->clock.context);
+  int64_t now = now_us(self);
   if (now - self->ends_us < ENDS_EVERY_US) {
     return;
   }
@@ -293,6 +308,59 @@ static void update_ends(kafka_source *self) {
             RD_KAFKA_RESP_ERR_NO_ERROR) {
       partition->log_end = high > partition->log_end ? high : partition->log_end;
     }
+  }
+}
+
+// Offsets ------------------------------------------------------------------------------------------------------------
+
+// Tells the group what changed since it was told last.
+static ice_status tell(kafka_source *self, ice_error *err) {
+  ice_status status = ICE_OK;
+  self->tell_again_us = 0;
+  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)self->base.partition_count);
+  for (uint32_t i = 0; i < self->base.partition_count; i++) {
+    const ice_source_partition *partition = &self->base.partitions[i];
+    if (partition->committed >= 0 && partition->committed != self->told[i]) {
+      rd_kafka_topic_partition_list_add(list, partition->topic.data, partition->partition)->offset =
+          partition->committed;
+    }
+  }
+  if (list->cnt == 0) {
+    goto done;
+  }
+  rd_kafka_t *member = self->group ? ice_kafka_group_client(self->group) : self->client;
+  rd_kafka_resp_err_t code = rd_kafka_commit_queue(member, list, self->commits, take_commit, self);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    ICE_FAIL(ICE_IO, "offsets of the group: %s", rd_kafka_err2str(code));
+  }
+  self->commits_under_way++;
+  for (uint32_t i = 0; i < self->base.partition_count; i++) {
+    self->told[i] = self->base.partitions[i].committed;
+  }
+done:
+  rd_kafka_topic_partition_list_destroy(list);
+  return status;
+}
+
+// What the group refused is told again. What cannot be told now is told with the next commit.
+static void tell_again(kafka_source *self) {
+  if (self->tell_again_us != 0 && now_us(self) >= self->tell_again_us) {
+    (void)!tell(self, NULL);
+  }
+}
+
+static ice_status kafka_commit(ice_source *source, ice_error *err) {
+  kafka_source *self = self_of(source);
+  ice_status status = serve_events(self, err);
+  return status == ICE_OK && self->has_group ? tell(self, err) : status;
+}
+
+// A run that ends with a commit would otherwise leave the group one epoch behind.
+static void finish_offsets(kafka_source *self) {
+  int64_t end = now_us(self) + COMMIT_WAIT_US;
+  while ((self->commits_under_way > 0 || self->tell_again_us != 0) && now_us(self) < end) {
+    rd_kafka_queue_poll_callback(self->commits, COMMIT_STEP_MS);
+    tell_again(self);
   }
 }
 
@@ -509,7 +577,7 @@ static ice_status take_step(kafka_source *self, int timeout_ms, ice_chunk *chunk
 // something to do meanwhile. So that a queue much smaller than a second's records does not hold the reading back,
 // each leader is asked for one offset whenever a good part of the queue was taken.
 static void wake_fetchers(kafka_source *self, bool idle) {
-  int64_t now = self->port->clock.monotonic_us(self->port->clock.context);
+  int64_t now = now_us(self);
   bool due = self->taken_records >= self->queued_records / 16 || self->taken_bytes >= self->queued_bytes / 16 ||
              (idle && self->taken_records >= WAKE_RECORDS_MIN);
   if (!due || now - self->wake_us < WAKE_EVERY_US || rd_kafka_version() >= ICE_KAFKA_QUEUE_BACKOFF_VERSION) {
@@ -537,7 +605,7 @@ static void wake_fetchers(kafka_source *self, bool idle) {
   rd_kafka_topic_partition_list_destroy(list);
   self->taken_records = 0;
   self->taken_bytes = 0;
-  self->wake_us = self->port->clock.monotonic_us(self->port->clock.context);
+  self->wake_us = now_us(self);
 }
 
 static ice_status kafka_poll(ice_source *source, ice_chunk *chunk, int64_t timeout_us, ice_error *err) {
@@ -551,6 +619,7 @@ static ice_status kafka_poll(ice_source *source, ice_chunk *chunk, int64_t timeo
   ssize_t count = 0;
   ice_status status = ICE_OK;
   ICE_TRY(serve_events(self, err));
+  tell_again(self);
   if (self->group && ice_kafka_group_poll(self->group)) {
     self->base.rebalancing = true;
     goto done;
@@ -607,53 +676,16 @@ static ice_status kafka_rebalance(ice_source *source, ice_error *err) {
     partition->assigned = false;
     partition->next = -1;
     partition->committed = -1;
+    self->told[i] = -1;
   }
   return assign(self, err);
-}
-
-static ice_status kafka_commit(ice_source *source, ice_error *err) {
-  kafka_source *self = self_of(source);
-  ice_status status = ICE_OK;
-  rd_kafka_topic_partition_list_t *list = NULL;
-  ICE_TRY(serve_events(self, err));
-  if (!self->has_group) {
-    goto done;
-  }
-  list = rd_kafka_topic_partition_list_new((int)self->base.partition_count);
-  for (uint32_t i = 0; i < self->base.partition_count; i++) {
-    const ice_source_partition *partition = &self->base.partitions[i];
-    if (partition->committed >= 0 && partition->committed != self->told[i]) {
-      rd_kafka_topic_partition_list_add(list, partition->topic.data, partition->partition)->offset =
-          partition->committed;
-    }
-  }
-  if (list->cnt == 0) {
-    goto done;
-  }
-  rd_kafka_t *member = self->group ? ice_kafka_group_client(self->group) : self->client;
-  rd_kafka_resp_err_t code = rd_kafka_commit_queue(member, list, self->commits, take_commit, self);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    ICE_FAIL(ICE_IO, "offsets of the group: %s", rd_kafka_err2str(code));
-  }
-  self->commits_under_way++;
-  for (uint32_t i = 0; i < self->base.partition_count; i++) {
-    self->told[i] = self->base.partitions[i].committed;
-  }
-done:
-  if (list) {
-    rd_kafka_topic_partition_list_destroy(list);
-  }
-  return status;
 }
 
 // Handle ------------------------------------------------------------------------------------------------------------
 
 static void kafka_destroy(ice_source *source) {
   kafka_source *self = self_of(source);
-  // A run that ends with a commit would otherwise leave the group one epoch behind.
-  for (int64_t waited = 0; self->commits_under_way > 0 && waited < COMMIT_WAIT_US; waited += COMMIT_STEP_MS * 1000) {
-    rd_kafka_queue_poll_callback(self->commits, COMMIT_STEP_MS);
-  }
+  finish_offsets(self);
   if (self->records) {
     rd_kafka_queue_destroy(self->records);
   }
@@ -769,6 +801,7 @@ ice_status ice_kafka_source_open(const ice_kafka_options *options, ice_source **
   self->observer = options->observer;
   self->has_group = options->group.size > 0;
   self->run_index = -1;
+  self->tell_delay_us = TELL_AGAIN_US;
   self->request_timeout_ms = options->request_timeout_ms > 0 && options->request_timeout_ms < INT32_MAX
                                  ? (int)options->request_timeout_ms
                                  : REQUEST_TIMEOUT_MS;

@@ -1,4 +1,5 @@
 """A real broker and a real schema registry: what comes through them is what comes from the log on disk, exactly once."""
+import itertools
 import json
 import random
 import signal
@@ -84,6 +85,15 @@ class BrokerLake(Lake):
 
     def count_rows(self):
         return self.table("health_data_raw").scan(selected_fields=("sample_id",)).to_arrow().num_rows
+
+
+def interleaved(records):
+    """The records so that every stretch has some of every partition; each partition stays in order."""
+    partitions = {}
+    for record in records:
+        partitions.setdefault(record[0], []).append(record)
+    turns = itertools.zip_longest(*partitions.values())
+    return [record for turn in turns for record in turn if record]
 
 
 def contents(lake, name, schema_id):
@@ -340,6 +350,7 @@ def test_processes_of_a_group_share_a_topic_while_they_come_and_go(tmp_path, bro
                    f"heartbeat.interval.ms: \"500\", partition.assignment.strategy: {strategy}}}")
     records = lake.prepare(12000)
     broker.create_topic(topic, 6)
+    records = interleaved(records)
     parts = [records[start:start + 2000] for start in range(0, len(records), 2000)]
     processes = [lake.start_service()]
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include "source/kafka.h"
 
-enum { PARTITIONS = 2, POLL_US = 100000, TRIES = 200 };
+enum { OFFSET_COMMIT_KEY = 8, PARTITIONS = 2, POLL_US = 100000, TRIES = 200 };
 
 /// librdkafka's mock cluster with one topic "t" of two partitions.
 typedef struct fixture {
@@ -255,6 +255,23 @@ static void test_kafka__tells_the_group_what_the_table_has_not_what_was_read(voi
   end(&self);
 }
 
+// A group that divides its partitions refuses offsets for a while.
+static void test_kafka__tells_the_group_again_what_it_refused(void **context) {
+  (void)context;
+  fixture self;
+  begin(&self);
+  produce(&self, 0, 0, 50);
+  open_source(&self);
+  self.source->partitions[0].committed = 20;
+  rd_kafka_mock_push_request_errors(self.cluster, OFFSET_COMMIT_KEY, 2, RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
+                                    RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION);
+  assert_int_equal(ice_source_commit(self.source, NULL), ICE_OK);
+  ice_source_destroy(self.source);
+  self.source = NULL;
+  assert_int_equal(group_offset(&self, 0), 20);
+  end(&self);
+}
+
 static void test_kafka__says_which_topic_is_not_there(void **context) {
   (void)context;
   fixture self;
@@ -342,6 +359,7 @@ int main(void) {
       cmocka_unit_test(test_kafka__goes_back_without_mixing_in_what_was_fetched_ahead),
       cmocka_unit_test(test_kafka__refuses_an_offset_that_the_log_does_not_have),
       cmocka_unit_test(test_kafka__tells_the_group_what_the_table_has_not_what_was_read),
+      cmocka_unit_test(test_kafka__tells_the_group_again_what_it_refused),
       cmocka_unit_test(test_kafka__says_which_topic_is_not_there),
       cmocka_unit_test(test_kafka__waits_for_a_broker_that_cannot_be_reached),
       cmocka_unit_test(test_kafka__refuses_settings_that_exactly_once_rests_on),
