@@ -3,7 +3,15 @@
 #include "source/kafka_config_priv.h"
 #include <stdlib.h>
 
-enum { LEAVE_STEP_MS = 50, LEAVE_STEPS_MAX = 40, PROBLEM_MAX = 256, TOPIC_MAX = 256 };
+enum {
+  LEAVE_STEP_MS = 50,
+  LEAVE_STEPS_MAX = 40,
+  PROBLEM_MAX = 256,
+  TOPIC_MAX = 256,
+  STRATEGY_MAX = 256,
+  STICKY_STATE_VERSION =
+      0x02030000  ///< the first librdkafka that can destroy a sticky member that was never assigned
+};
 
 struct ice_kafka_group {
   rd_kafka_t *client;
@@ -11,6 +19,7 @@ struct ice_kafka_group {
   rd_kafka_event_t *waiting;                  ///< a rebalance that was not accepted yet
   rd_kafka_topic_partition_list_t *assigned;  ///< as accepted
   bool joined;
+  bool ever_assigned;
 };
 
 static bool is_cooperative(const ice_kafka_group *group) {
@@ -79,6 +88,7 @@ ice_status ice_kafka_group_accept(ice_kafka_group *group, ice_error *err) {
   bool assigning = rd_kafka_event_error(group->waiting) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
   rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
   if (assigning) {
+    group->ever_assigned = true;
     if (!is_cooperative(group)) {
       group->assigned->cnt = 0;
     }
@@ -123,6 +133,17 @@ static void leave(ice_kafka_group *group) {
   }
 }
 
+// Before 2.3 librdkafka aborts the process when a member of the cooperative-sticky strategy is destroyed before its first
+// assignment (confluentinc/librdkafka#4312). Such a client, which has left the group, is given up instead.
+static bool can_destroy(const ice_kafka_group *group) {
+  char strategy[STRATEGY_MAX];
+  size_t size = sizeof strategy;
+  return group->ever_assigned || rd_kafka_version() >= STICKY_STATE_VERSION ||
+         (rd_kafka_conf_get(rd_kafka_conf(group->client), "partition.assignment.strategy", strategy, &size) ==
+              RD_KAFKA_CONF_OK &&
+          !strstr(strategy, "sticky"));
+}
+
 void ice_kafka_group_destroy(ice_kafka_group *group) {
   if (!group) {
     return;
@@ -136,7 +157,7 @@ void ice_kafka_group_destroy(ice_kafka_group *group) {
   if (group->events) {
     rd_kafka_queue_destroy(group->events);
   }
-  if (group->client) {
+  if (group->client && can_destroy(group)) {
     rd_kafka_destroy_flags(group->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   }
   if (group->assigned) {

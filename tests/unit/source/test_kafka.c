@@ -12,7 +12,15 @@
 #include <unistd.h>
 #include "source/kafka.h"
 
-enum { OFFSET_COMMIT_KEY = 8, PARTITIONS = 2, POLL_US = 100000, TRIES = 200 };
+enum {
+  OFFSET_COMMIT_KEY = 8,
+  SYNC_GROUP_KEY = 14,
+  SYNC_GROUP_MS = 10000,
+  JOIN_MS = 4000,
+  PARTITIONS = 2,
+  POLL_US = 100000,
+  TRIES = 200
+};
 
 /// librdkafka's mock cluster with one topic "t" of two partitions.
 typedef struct fixture {
@@ -272,6 +280,30 @@ static void test_kafka__tells_the_group_again_what_it_refused(void **context) {
   end(&self);
 }
 
+// The member has joined and waits for what it is to read when it leaves.
+static void test_kafka__a_member_may_leave_before_its_first_assignment(void **context) {
+  (void)context;
+  fixture self;
+  begin(&self);
+  static const ice_kafka_property sticky = {ICE_STR_INIT("partition.assignment.strategy"),
+                                            ICE_STR_INIT("cooperative-sticky")};
+  ice_kafka_options options = options_of(&self);
+  options.group = ICE_STR("g");
+  options.join_group = true;
+  options.properties = &sticky;
+  options.property_count = 1;
+  assert_int_equal(rd_kafka_mock_broker_push_request_error_rtts(self.cluster, 1, SYNC_GROUP_KEY, 1,
+                                                                RD_KAFKA_RESP_ERR_NO_ERROR, SYNC_GROUP_MS),
+                   RD_KAFKA_RESP_ERR_NO_ERROR);
+  assert_int_equal(ice_kafka_source_open(&options, &self.source, NULL), ICE_OK);
+  assert_int_equal(ice_source_refresh(self.source, NULL), ICE_OK);
+  for (int i = 0; i < JOIN_MS * 1000 / POLL_US; i++) {
+    assert_int_equal(ice_source_poll(self.source, &self.chunk, POLL_US, NULL), ICE_OK);
+    assert_true(self.source->joining);
+  }
+  end(&self);
+}
+
 static void test_kafka__says_which_topic_is_not_there(void **context) {
   (void)context;
   fixture self;
@@ -360,6 +392,7 @@ int main(void) {
       cmocka_unit_test(test_kafka__refuses_an_offset_that_the_log_does_not_have),
       cmocka_unit_test(test_kafka__tells_the_group_what_the_table_has_not_what_was_read),
       cmocka_unit_test(test_kafka__tells_the_group_again_what_it_refused),
+      cmocka_unit_test(test_kafka__a_member_may_leave_before_its_first_assignment),
       cmocka_unit_test(test_kafka__says_which_topic_is_not_there),
       cmocka_unit_test(test_kafka__waits_for_a_broker_that_cannot_be_reached),
       cmocka_unit_test(test_kafka__refuses_settings_that_exactly_once_rests_on),
