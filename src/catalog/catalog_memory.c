@@ -227,6 +227,29 @@ static ice_status memory_drop_table(ice_catalog *catalog, ice_table_ident ident,
   return status;
 }
 
+ice_status ice_catalog_memory_rename(ice_catalog *catalog, ice_table_ident from, ice_table_ident to, ice_error *err) {
+  memory_catalog *self = self_of(catalog);
+  memory_table *source;
+  memory_table *target;
+  ice_status status = ICE_OK;
+  ICE_TRY(find_table(self, from, &source, err));
+  ICE_TRY(find_any(self, to, &target, err));
+  if (target && target->present) {
+    ICE_FAIL(ICE_ALREADY_EXISTS, "table %.*s.%.*s exists already", ICE_IDENT_ARG(to));
+  }
+  if (!target) {
+    ICE_TRY(add_table(self, to, &target, err));
+  }
+  ice_bytes before = target->metadata;
+  target->metadata = source->metadata;
+  source->metadata = before;
+  target->version = source->version + 1;
+  target->present = true;
+  source->present = false;
+done:
+  return status;
+}
+
 // Commits -----------------------------------------------------------------------------------------------------------
 
 /// One table's part: where it goes and what it changes.

@@ -49,6 +49,10 @@ ICE_MUST_CHECK ice_status ice_catalog_memory_open(const ice_port *port, const ic
 /// Call `hook` (copied) around every commit from now on; NULL: none.
 void ice_catalog_memory_set_hook(ice_catalog *catalog, const ice_memory_hook *hook);
 
+/// Give a table another name, as another program would. Errors: NOT_FOUND, ALREADY_EXISTS, NO_MEMORY.
+ICE_MUST_CHECK ice_status ice_catalog_memory_rename(ice_catalog *catalog, ice_table_ident from, ice_table_ident to,
+                                                    ice_error *err);
+
 /// Number of requests that are held.
 size_t ice_catalog_memory_held(const ice_catalog *catalog);
 

@@ -112,6 +112,22 @@ static int64_t discovery_interval(const ice_settings *settings) {
   return !ice_cli_source_is_kafka(settings) ? 0 : interval > 0 ? interval : -1;
 }
 
+static bool is_set_to(const ice_settings *settings, ice_option_id id, const char *value) {
+  return ice_str_equal_c(ice_settings_text(settings, id), value);
+}
+
+static ice_policies read_policies(const ice_settings *settings) {
+  return (ice_policies){
+      .on_rollback = is_set_to(settings, ICE_OPTION_ID_ON_ROLLBACK, "rewind")     ? ICE_ROLLBACK_REWIND
+                     : is_set_to(settings, ICE_OPTION_ID_ON_ROLLBACK, "continue") ? ICE_ROLLBACK_CONTINUE
+                                                                                  : ICE_ROLLBACK_STOP,
+      .skip_gaps = is_set_to(settings, ICE_OPTION_ID_ON_GAP, "skip"),
+      .reset_to_earliest = is_set_to(settings, ICE_OPTION_ID_ON_RESET, "earliest"),
+      .restart_recreated = is_set_to(settings, ICE_OPTION_ID_ON_RECREATED, "restart"),
+      .start_renamed = is_set_to(settings, ICE_OPTION_ID_ON_RENAMED, "start"),
+  };
+}
+
 static ice_status open_ingest(run *self, ice_error *err) {
   const ice_settings *settings = &self->settings;
   ice_str codec = ice_settings_text(settings, ICE_OPTION_ID_WRITE_COMPRESSION);
@@ -127,9 +143,7 @@ static ice_status open_ingest(run *self, ice_error *err) {
       .start = ice_str_equal_c(ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_START), "latest")
                    ? ICE_START_LATEST
                    : ICE_START_EARLIEST,
-      .on_rollback = ice_str_equal_c(ice_settings_text(settings, ICE_OPTION_ID_ON_ROLLBACK), "continue")
-                         ? ICE_ROLLBACK_CONTINUE
-                         : ICE_ROLLBACK_STOP,
+      .policies = read_policies(settings),
       .write = {.codec = ice_str_equal_c(codec, "zstd")   ? ICE_CODEC_ZSTD
                          : ice_str_equal_c(codec, "none") ? ICE_CODEC_NONE
                                                           : ICE_CODEC_SNAPPY,

@@ -38,12 +38,14 @@ static void print_result(const verification *self, ice_str sink, const ice_verif
   if (self->json) {
     printf(
         "%s{\"sink\":\"%.*s\",\"epochs\":%lld,\"proven_from\":%lld,\"records\":%lld,\"gaps\":%lld,\"elements\":%lld,"
-        "\"rows\":%lld,\"dead_letters\":%lld,\"filtered\":%lld,\"data_files\":%lld,\"rows_in_files\":%lld,"
+        "\"rows\":%lld,\"dead_letters\":%lld,\"filtered\":%lld,\"moves\":%lld,\"moved\":%lld,\"lost_epochs\":%lld,"
+        "\"data_files\":%lld,\"rows_in_files\":%lld,"
         "\"violations\":[%.*s]}",
         self->sinks > 1 ? "," : "", ICE_STR_ARG(sink), (long long)r->epochs, (long long)r->proven_from,
         (long long)r->totals.records, (long long)r->totals.gaps, (long long)r->totals.elements,
         (long long)r->totals.rows, (long long)r->totals.dead_letters, (long long)r->totals.filtered,
-        (long long)r->data_files, (long long)r->rows, ICE_STR_ARG(ice_bytes_str(&self->found)));
+        (long long)r->moves, (long long)r->moved, (long long)r->lost_epochs, (long long)r->data_files,
+        (long long)r->rows, ICE_STR_ARG(ice_bytes_str(&self->found)));
     return;
   }
   char records[32];
@@ -64,6 +66,12 @@ static void print_result(const verification *self, ice_str sink, const ice_verif
            (long long)r->proven_from);
   } else {
     printf("  ranges: no snapshot of the sink is left to prove them; the running totals add up\n");
+  }
+  if (r->moves > 0 || r->lost_epochs > 0) {
+    printf(
+        "  policies: moved the position %lld times, by %lld offsets in all; accepted %lld epochs that the table "
+        "lost\n",
+        (long long)r->moves, (long long)r->moved, (long long)r->lost_epochs);
   }
   printf("  files: %s are listed once each and are there with their size\n", files);
   printf("  %s\n", r->violations == 0 ? "no violation" : "NOT PROVEN");

@@ -87,8 +87,23 @@ ICE_OPTION(COMMIT_RETRY_DELAY, "commit.retry_delay", DURATION, "100ms", NULL, NU
            "Delay before the first repeated attempt; it doubles, with jitter.")
 ICE_OPTION(COMMIT_GIVE_UP, "commit.give_up", DURATION, "15m", NULL, NULL, NULL, 0, INT64_MAX,
            "The process ends with status 1 when a commit has failed for this long; 0 means never. Nothing is lost.")
-ICE_OPTION(ON_ROLLBACK, "on_rollback", CHOICE, "stop", NULL, NULL, "stop|continue", 0, 0,
-           "What to do when the lead table was rolled back behind the position.")
+ICE_OPTION(
+    ON_ROLLBACK, "on_rollback", CHOICE, "stop", NULL, NULL, "stop|rewind|continue", 0, 0,
+    "The lead table was rolled back behind the position. rewind: read again what the table has lost; continue: "
+    "what it has lost stays lost.")
+ICE_OPTION(ON_GAP, "on_gap", CHOICE, "stop", NULL, NULL, "stop|skip", 0, 0,
+           "The log begins behind the position: records were removed before they were read. skip: go on at the log's "
+           "start; the audit shows what was skipped.")
+ICE_OPTION(ON_RESET, "on_reset", CHOICE, "stop", NULL, NULL, "stop|earliest", 0, 0,
+           "The log ends before the position, or lacks a partition: the topic was recreated. earliest: read it from "
+           "its start.")
+ICE_OPTION(
+    ON_RECREATED, "on_recreated", CHOICE, "stop", NULL, NULL, "stop|restart", 0, 0,
+    "A table was recreated. restart: a new lead begins at source.kafka.start and takes its followers over; what "
+    "was pending for a lost follower goes with it.")
+ICE_OPTION(ON_RENAMED, "on_renamed", CHOICE, "stop", NULL, NULL, "stop|start", 0, 0,
+           "The lead table has another sink's position in the same topic. start: begin at source.kafka.start all the "
+           "same.")
 ICE_OPTION(MEMORY, "memory", SIZE, "128MB", NULL, NULL, NULL, 16777216, INT64_MAX,
            "Ceiling of what the process holds: fetch queue, batches, pages, upload buffers.")
 ICE_OPTION(WORKERS, "workers", INTEGER, "0", NULL, NULL, NULL, 0, 256,

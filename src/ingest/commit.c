@@ -1,10 +1,11 @@
 #include "ingest/commit.h"
 
 #include "ingest/commit_follower.h"
+#include "ingest/epoch_summary.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PROPERTY_MAX = 64 << 20, NUMBER_TEXT = 24 };
+enum { PROPERTY_MAX = 64 << 20 };
 
 // Loading -----------------------------------------------------------------------------------------------------------
 
@@ -18,24 +19,42 @@ static ice_status read_property(const ice_committer *committer, const ice_table 
   return status;
 }
 
-static ice_status check_rollback(const ice_committer *committer, ice_table_ident ident, const ice_lead *lead,
-                                 ice_error *err) {
-  const ice_snapshot *head = ice_table_ref_snapshot(lead->table.metadata, ICE_REF_MAIN);
-  bool rolled_back = !head || ice_table_is_ancestor(lead->table.metadata, lead->position.snapshot_id,
-                                                    head->snapshot_id) == ICE_ANCESTRY_NO;
-  if (!rolled_back || committer->on_rollback == ICE_ROLLBACK_CONTINUE) {
-    return ICE_OK;
+ice_status ice_policy_error(ice_error *err) {
+  if (err) {
+    err->flags |= ICE_ERROR_POLICY;
   }
+  return ICE_INVALID_STATE;
+}
+
+ice_status ice_rollback_error(const ice_committer *committer, ice_table_ident ident, const ice_lead *lead,
+                              ice_error *err) {
+  const ice_snapshot *head = ice_table_ref_snapshot(lead->table.metadata, ICE_REF_MAIN);
   ice_error_set(
       err, ICE_INVALID_STATE,
       "table %.*s.%.*s was rolled back: sink %.*s committed epoch %lld in snapshot %lld, which is no ancestor "
       "of the current snapshot %lld; set on_rollback: rewind or continue",
       ICE_IDENT_ARG(ident), ICE_STR_ARG(committer->sink), (long long)lead->position.epoch,
       (long long)lead->position.snapshot_id, (long long)(head ? head->snapshot_id : -1));
-  if (err) {
-    err->flags |= ICE_ERROR_POLICY;
+  return ice_policy_error(err);
+}
+
+static bool was_rolled_back(const ice_lead *lead) {
+  const ice_snapshot *head = ice_table_ref_snapshot(lead->table.metadata, ICE_REF_MAIN);
+  return !head || ice_table_is_ancestor(lead->table.metadata, lead->position.snapshot_id, head->snapshot_id) ==
+                      ICE_ANCESTRY_NO;
+}
+
+static ice_status check_uuid(const ice_committer *committer, ice_table_ident ident, const ice_lead *lead,
+                             ice_error *err) {
+  ice_str uuid = lead->table.metadata->uuid;
+  if (committer->lead_uuid.size == 0 || ice_str_equal(uuid, committer->lead_uuid)) {
+    return ICE_OK;
   }
-  return ICE_INVALID_STATE;
+  ice_error_set(err, ICE_INVALID_STATE,
+                "table %.*s.%.*s was recreated while the sink ran (uuid %.*s, now %.*s); a start decides what to do, "
+                "see on_recreated",
+                ICE_IDENT_ARG(ident), ICE_STR_ARG(committer->lead_uuid), ICE_STR_ARG(uuid));
+  return ice_policy_error(err);
 }
 
 ice_status ice_lead_load(const ice_committer *committer, ice_table_ident ident, ice_lead *out, ice_error *err) {
@@ -45,6 +64,7 @@ ice_status ice_lead_load(const ice_committer *committer, ice_table_ident ident, 
   ice_str text;
   ice_status status = ICE_OK;
   ICE_TRY(ice_catalog_load_table(committer->catalog, ident, &out->table, err));
+  ICE_TRY(check_uuid(committer, ident, out, err));
   ICE_TRY(read_property(committer, &out->table, ICE_PROPERTY_POSITION, &text, &key, err));
   if (text.data) {
     status = ice_position_parse(text, &out->position, err);
@@ -52,7 +72,7 @@ ice_status ice_lead_load(const ice_committer *committer, ice_table_ident ident, 
       goto located;
     }
     out->has_position = true;
-    ICE_TRY(check_rollback(committer, ident, out, err));
+    out->rolled_back = was_rolled_back(out);
   }
   ICE_TRY(read_property(committer, &out->table, ICE_PROPERTY_PENDING, &text, &key, err));
   if (text.data) {
@@ -107,6 +127,7 @@ typedef struct attempt {
   ice_table_commit commits[ICE_COMMIT_TABLES_MAX];
   ice_table_requirement heads[ICE_COMMIT_TABLES_MAX][2];
   uint32_t count;
+  int64_t number;  ///< of the epoch
   ice_arena arena;
 } attempt;
 
@@ -131,80 +152,13 @@ static void attempt_destroy(attempt *a) {
   free(a);
 }
 
-static ice_status number_text(ice_arena *arena, int64_t number, ice_str *out, ice_error *err) {
-  char text[NUMBER_TEXT];
-  int size = snprintf(text, sizeof text, "%lld", (long long)number);
-  return ice_arena_copy_str(arena, ice_str_make(text, (size_t)size), out, err);
-}
-
-// {"topic":{"0":[from,to]}}
-static ice_status format_ranges(const ice_epoch *epoch, ice_bytes *out, ice_error *err) {
-  ice_status status = ICE_OK;
-  json_t *root = json_object();
-  for (uint32_t i = 0; i < epoch->range_count; i++) {
-    const ice_epoch_range *range = &epoch->ranges[i];
-    json_t *topic = json_object_getn(root, range->topic.data, range->topic.size);
-    if (!topic) {
-      topic = json_object();
-      if (!topic || json_object_setn_new(root, range->topic.data, range->topic.size, topic) != 0) {
-        ICE_FAIL(ICE_NO_MEMORY, "out of memory for the ranges of an epoch");
-      }
-    }
-    char key[NUMBER_TEXT];
-    snprintf(key, sizeof key, "%d", range->partition);
-    json_t *pair = json_array();
-    ICE_TRY(ice_json_put(topic, key, pair, err));
-    ICE_TRY(ice_json_push(pair, json_integer(range->from), err));
-    ICE_TRY(ice_json_push(pair, json_integer(range->to), err));
-  }
-  ICE_TRY(ice_json_text_append(root, out, err));
-done:
-  json_decref(root);
-  return status;
-}
-
-static ice_status lead_summary(const ice_committer *committer, const ice_epoch *epoch, int64_t number,
-                               ice_arena *arena, ice_property *out, uint32_t *count, ice_error *err) {
-  const struct {
-    ice_str key;
-    int64_t value;
-  } numbers[] = {
-      {ICE_STR_INIT("icesink.epoch"), number},
-      {ICE_STR_INIT("icesink.records"), epoch->counts.records},
-      {ICE_STR_INIT("icesink.gaps"), epoch->counts.gaps},
-      {ICE_STR_INIT("icesink.elements"), epoch->counts.elements},
-      {ICE_STR_INIT("icesink.rows"), epoch->counts.rows},
-      {ICE_STR_INIT("icesink.dead-letters"), epoch->counts.dead_letters},
-      {ICE_STR_INIT("icesink.filtered"), epoch->counts.filtered},
-  };
-  ice_bytes ranges;
-  ice_bytes_init(&ranges, PROPERTY_MAX);
-  ice_status status = ICE_OK;
-  *count = 0;
-  out[(*count)++] = (ice_property){.key = ICE_STR("icesink.sink"), .value = committer->sink};
-  for (size_t i = 0; i < ICE_COUNT_OF(numbers); i++, (*count)++) {
-    out[*count].key = numbers[i].key;
-    ICE_TRY(number_text(arena, numbers[i].value, &out[*count].value, err));
-  }
-  ICE_TRY(format_ranges(epoch, &ranges, err));
-  out[*count].key = ICE_STR("icesink.ranges");
-  ICE_TRY(ice_arena_copy_str(arena, ice_bytes_str(&ranges), &out[*count].value, err));
-  (*count)++;
-done:
-  ice_bytes_deinit(&ranges);
-  return status;
-}
-
-// The position after this epoch: the neighbours' offsets as loaded, ours moved.
-static ice_status next_position(const ice_lead *lead, const ice_epoch *epoch, int64_t number, int64_t sequence_number,
-                                ice_bytes *out, ice_error *err) {
+// The position after this epoch: the neighbours' offsets as loaded, ours moved; or what a correction makes of it.
+static ice_status next_position(const ice_lead *lead, const ice_epoch *epoch, const attempt *a,
+                                int64_t sequence_number, ice_bytes *out, ice_error *err) {
   ice_position next;
   ice_position_init(&next);
   ice_status status = ICE_OK;
-  for (uint32_t i = 0; i < lead->position.entry_count; i++) {
-    const ice_position_entry *entry = &lead->position.entries[i];
-    ICE_TRY(ice_position_set(&next, entry->topic, entry->partition, entry->start, entry->offset, err));
-  }
+  ICE_TRY(ice_position_copy(epoch->correction ? epoch->correction->position : &lead->position, &next, err));
   for (uint32_t i = 0; i < epoch->start_count; i++) {
     const ice_position_entry *entry = &epoch->starts[i];
     ICE_TRY(ice_position_set(&next, entry->topic, entry->partition, entry->start, entry->offset, err));
@@ -213,10 +167,16 @@ static ice_status next_position(const ice_lead *lead, const ice_epoch *epoch, in
     const ice_epoch_range *range = &epoch->ranges[i];
     ICE_TRY(ice_position_set(&next, range->topic, range->partition, range->from, range->to, err));
   }
-  next.epoch = number;
+  // Followers that name another lead were let pass, so this one stands for it from now on.
+  for (uint32_t i = 1; i < epoch->table_count; i++) {
+    const ice_follower_epoch *taken = &a->followers[i].taken;
+    if (taken->present && !ice_str_equal_c(lead->table.metadata->uuid, taken->lead_uuid)) {
+      ICE_TRY(ice_position_add_replaced(&next, ice_str_of(taken->lead_uuid), err));
+    }
+  }
+  next.epoch = a->number;
   next.snapshot_id = epoch->tables[0].snapshot_id;
   next.sequence_number = sequence_number;
-  next.totals = lead->position.totals;
   ice_counts_add(&next.totals, &epoch->counts);
   ICE_TRY(ice_position_format(&next, out, err));
 done:
@@ -225,13 +185,14 @@ done:
 }
 
 static ice_status set_position(const ice_committer *committer, const ice_lead *lead, const ice_epoch *epoch,
-                               int64_t number, ice_build *build, ice_error *err) {
+                               attempt *a, ice_error *err) {
+  ice_build *build = &a->builds[0];
   ice_bytes key;
   ice_bytes value;
   ice_bytes_init(&key, PROPERTY_MAX);
   ice_bytes_init(&value, PROPERTY_MAX);
   ice_status status = ICE_OK;
-  ICE_TRY(next_position(lead, epoch, number, build->append.snapshot.sequence_number, &value, err));
+  ICE_TRY(next_position(lead, epoch, a, build->append.snapshot.sequence_number, &value, err));
   ICE_TRY(ice_sink_property(ICE_PROPERTY_POSITION, committer->sink, &key, err));
   ICE_TRY(ice_build_set_property(build, ice_bytes_str(&key), ice_bytes_str(&value), err));
 done:
@@ -242,9 +203,10 @@ done:
 
 // Names in the lead what each follower has to take; an epoch without followers removes the last one's.
 static ice_status set_pending(const ice_committer *committer, const ice_lead *lead, const ice_epoch *epoch,
-                              int64_t number, const attempt *a, ice_build *build, ice_error *err) {
+                              attempt *a, ice_error *err) {
+  ice_build *build = &a->builds[0];
   ice_pending_follower followers[ICE_COMMIT_TABLES_MAX];
-  ice_pending pending = {.epoch = number, .followers = followers};
+  ice_pending pending = {.epoch = a->number, .followers = followers};
   char names[ICE_COMMIT_TABLES_MAX][512];
   ice_bytes key;
   ice_bytes value;
@@ -302,36 +264,54 @@ static ice_status check_not_ahead(const ice_committer *committer, const ice_lead
       "rolled back, or a commit was torn",
       ICE_IDENT_ARG(ident), (long long)follower->taken.epoch, ICE_STR_ARG(committer->sink), ICE_IDENT_ARG(lead_ident),
       (long long)lead->position.epoch);
-  if (err) {
-    err->flags |= ICE_ERROR_POLICY;
-  }
-  return ICE_INVALID_STATE;
+  return ice_policy_error(err);
 }
 
+// A part was written for one table; another one of its name may have other columns.
+static ice_status check_part(const ice_epoch_table *part, const ice_follower *follower, ice_error *err) {
+  ice_str uuid = follower->table.metadata->uuid;
+  if (part->uuid.size == 0 || ice_str_equal(part->uuid, uuid)) {
+    return ICE_OK;
+  }
+  ice_error_set(err, ICE_INVALID_STATE,
+                "table %.*s.%.*s was recreated while the sink ran (uuid %.*s, now %.*s); start the sink again",
+                ICE_IDENT_ARG(part->ident), ICE_STR_ARG(part->uuid), ICE_STR_ARG(uuid));
+  return ice_policy_error(err);
+}
+
+// True where followers may be ahead of the lead: it is new, or its rollback is being corrected.
+static bool may_be_ahead(const ice_committer *committer, const ice_lead *lead, const ice_epoch *epoch) {
+  return (epoch->correction && epoch->correction->lost_first > 0) ||
+         (!lead->has_position && committer->policies.restart_recreated);
+}
+
+// Loads the followers and numbers the epoch: one behind the lead's, and above every follower's.
 static ice_status load_followers(const ice_committer *committer, const ice_lead *lead, const ice_epoch *epoch,
                                  attempt *a, bool *moved, ice_error *err) {
+  ice_status status = ICE_OK;
   *moved = false;
+  a->number = lead->position.epoch + 1;
   for (uint32_t i = 1; i < epoch->table_count && !*moved; i++) {
-    ice_status status =
-        ice_follower_load(committer, epoch->tables[i].ident, lead->table.metadata->uuid, &a->followers[i], err);
-    if (status == ICE_OK) {
-      status = check_not_ahead(committer, lead, epoch->tables[0].ident, &a->followers[i], epoch->tables[i].ident,
-                               moved, err);
-    }
-    if (status != ICE_OK) {
-      return status;
+    ice_follower *follower = &a->followers[i];
+    ICE_TRY(ice_follower_load(committer, epoch->tables[i].ident, lead, follower, err));
+    ICE_TRY(check_part(&epoch->tables[i], follower, err));
+    if (!may_be_ahead(committer, lead, epoch)) {
+      ICE_TRY(check_not_ahead(committer, lead, epoch->tables[0].ident, follower, epoch->tables[i].ident, moved, err));
+    } else if (follower->taken.present && follower->taken.epoch >= a->number) {
+      a->number = follower->taken.epoch + 1;
     }
   }
-  return ICE_OK;
+done:
+  return status;
 }
 
-static ice_status build_lead(const ice_committer *committer, const ice_lead *lead, const ice_epoch *epoch,
-                             int64_t number, attempt *a, ice_error *err) {
+static ice_status build_lead(const ice_committer *committer, const ice_lead *lead, const ice_epoch *epoch, attempt *a,
+                             ice_error *err) {
   const ice_epoch_table *table = &epoch->tables[0];
-  ice_property summary[ICE_BUILD_SUMMARY_MAX];
+  ice_property summary[ICE_EPOCH_SUMMARY_MAX];
   uint32_t summary_count;
   ice_status status = ICE_OK;
-  ICE_TRY(lead_summary(committer, epoch, number, &a->arena, summary, &summary_count, err));
+  ICE_TRY(ice_epoch_summary_write(epoch, a->number, committer->sink, &a->arena, summary, &summary_count, err));
   ice_build_options options = {.table = &lead->table,
                                .snapshot_id = table->snapshot_id,
                                .manifest = table->has_manifest ? &table->manifest : NULL,
@@ -340,8 +320,8 @@ static ice_status build_lead(const ice_committer *committer, const ice_lead *lea
                                .attempt = epoch->attempts,
                                .uuid = ice_str_of(epoch->uuid)};
   ICE_TRY(ice_build_append(committer, &options, &a->builds[0], err));
-  ICE_TRY(set_position(committer, lead, epoch, number, &a->builds[0], err));
-  ICE_TRY(set_pending(committer, lead, epoch, number, a, &a->builds[0], err));
+  ICE_TRY(set_position(committer, lead, epoch, a, err));
+  ICE_TRY(set_pending(committer, lead, epoch, a, err));
   a->commits[a->count++] =
       (ice_table_commit){.ident = table->ident, .change = ice_build_change(&a->builds[0]), .base = &lead->table};
 done:
@@ -362,7 +342,7 @@ static void assert_head(attempt *a, uint32_t index, ice_table_ident ident) {
 }
 
 static ice_status build_followers(const ice_committer *committer, const ice_lead *lead, const ice_epoch *epoch,
-                                  int64_t number, attempt *a, ice_error *err) {
+                                  attempt *a, ice_error *err) {
   for (uint32_t i = 1; i < epoch->table_count; i++) {
     const ice_epoch_table *table = &epoch->tables[i];
     if (!table->has_manifest) {
@@ -371,7 +351,7 @@ static ice_status build_followers(const ice_committer *committer, const ice_lead
     }
     ice_follower_part part = {.ident = table->ident,
                               .lead_uuid = lead->table.metadata->uuid,
-                              .epoch = number,
+                              .epoch = a->number,
                               .snapshot_id = table->snapshot_id,
                               .manifest = &table->manifest,
                               .attempt = epoch->attempts,
@@ -443,7 +423,6 @@ static ice_status commit_from(const ice_committer *committer, const ice_lead *le
                               ice_attempt *outcome, ice_error *err) {
   attempt *a = NULL;
   bool moved;
-  int64_t number = lead->position.epoch + 1;
   ice_status status = ICE_OK;
   ICE_TRY(attempt_create(&a, err));
   ICE_TRY(load_followers(committer, lead, epoch, a, &moved, err));
@@ -452,9 +431,9 @@ static ice_status commit_from(const ice_committer *committer, const ice_lead *le
     goto done;
   }
   epoch->attempts++;
-  ICE_TRY(build_lead(committer, lead, epoch, number, a, err));
+  ICE_TRY(build_lead(committer, lead, epoch, a, err));
   if (committer->catalog->atomic) {
-    ICE_TRY(build_followers(committer, lead, epoch, number, a, err));
+    ICE_TRY(build_followers(committer, lead, epoch, a, err));
   }
   ICE_TRY(send(committer, epoch, a, outcome, err));
   if (*outcome == ICE_ATTEMPT_DONE && !committer->catalog->atomic) {
@@ -477,7 +456,11 @@ ice_status ice_commit_attempt(const ice_committer *committer, ice_epoch *epoch, 
   if (status != ICE_OK) {
     return status;
   }
-  standing where = compare(&lead, epoch);
+  if (lead.rolled_back && committer->policies.on_rollback == ICE_ROLLBACK_STOP) {
+    status = ice_rollback_error(committer, epoch->tables[0].ident, &lead, err);
+    goto done;
+  }
+  standing where = lead.rolled_back ? ELSEWHERE : compare(&lead, epoch);
   if (where == ELSEWHERE) {
     ice_observe_count(committer->observer, "icesink_fenced_total", (ice_str){0}, 1);
     *outcome = ICE_ATTEMPT_FENCED;
@@ -495,4 +478,10 @@ ice_status ice_commit_attempt(const ice_committer *committer, ice_epoch *epoch, 
 done:
   ice_lead_deinit(&lead);
   return status;
+}
+
+ice_status ice_commit_correction(const ice_committer *committer, const ice_lead *lead, ice_epoch *epoch,
+                                 ice_attempt *outcome, ice_error *err) {
+  *outcome = ICE_ATTEMPT_AGAIN;
+  return commit_from(committer, lead, epoch, outcome, err);
 }

@@ -8,20 +8,41 @@
 #include "ingest/epoch.h"
 #include "ingest/pending.h"
 
-typedef enum ice_rollback_policy { ICE_ROLLBACK_STOP, ICE_ROLLBACK_CONTINUE } ice_rollback_policy;
+typedef enum ice_rollback_policy {
+  ICE_ROLLBACK_STOP,
+  ICE_ROLLBACK_REWIND,   ///< read again what the table has lost
+  ICE_ROLLBACK_CONTINUE  ///< what the table has lost stays lost
+} ice_rollback_policy;
+
+/// What to do where source and tables are not where the position says (docs/exactly-once.md, "When something moved").
+/// Zeroed: stop.
+typedef struct ice_policies {
+  ice_rollback_policy on_rollback;
+  bool skip_gaps;          ///< on_gap: skip
+  bool reset_to_earliest;  ///< on_reset: earliest
+  bool restart_recreated;  ///< on_recreated: restart
+  bool start_renamed;      ///< on_renamed: start
+} ice_policies;
 
 typedef struct ice_committer {
   ice_catalog *catalog;
   const ice_port *port;
   const ice_observer *observer;
   ice_str sink;
-  ice_rollback_policy on_rollback;
+  ice_policies policies;
+  /// The sink's tables, for a follower that was renamed. NULL: none are known.
+  const ice_table_ident *tables;
+  uint32_t table_count;
+  /// The lead must be this one; empty: any.
+  ice_str lead_uuid;
 } ice_committer;
 
 /// The lead as one load showed it: everything that an attempt checks and builds comes from it.
 typedef struct ice_lead {
   ice_table table;
   bool has_position;
+  /// The position's snapshot is no ancestor of the branch head.
+  bool rolled_back;
   ice_position position;
   bool has_pending;
   ice_pending pending;
@@ -30,8 +51,8 @@ typedef struct ice_lead {
 /// Load the lead table.
 ///
 /// Ownership: the caller's storage, ice_lead_deinit. Errors: as ice_catalog_load_table; CORRUPT (a property of ours that
-/// cannot be read: names it); INVALID_STATE with ICE_ERROR_POLICY when the position's snapshot is not an ancestor of the
-/// branch head (rolled back).
+/// cannot be read: names it); INVALID_STATE with ICE_ERROR_POLICY when it is not the lead that the committer knows
+/// (recreated).
 ICE_MUST_CHECK ice_status ice_lead_load(const ice_committer *committer, ice_table_ident ident, ice_lead *out,
                                         ice_error *err);
 /// Accepts a zeroed lead.
@@ -45,11 +66,26 @@ typedef enum ice_attempt {
 
 /// Make one attempt to commit `epoch`.
 ///
+/// A lead that was rolled back stops it (INVALID_STATE with ICE_ERROR_POLICY), or fences it where on_rollback says how
+/// to go on: the start corrects the position then.
 /// On ICE_ATTEMPT_FENCED and on errors `epoch->unknown` tells whether its files may be deleted.
 /// Errors: what loading or writing gave; the attempt was not applied, or `epoch->unknown` is set. An error with
 ///   ICE_ERROR_POLICY stops the pipeline.
 ICE_MUST_CHECK ice_status ice_commit_attempt(const ice_committer *committer, ice_epoch *epoch, ice_attempt *outcome,
                                              ice_error *err);
+
+/// Make one attempt to commit an epoch with a correction, which was derived from this very load of the lead.
+///
+/// DONE, or AGAIN after a conflict or an unknown outcome: then load the lead and derive the correction anew.
+ICE_MUST_CHECK ice_status ice_commit_correction(const ice_committer *committer, const ice_lead *lead,
+                                                ice_epoch *epoch, ice_attempt *outcome, ice_error *err);
+
+/// The error of a lead that was rolled back.
+ice_status ice_rollback_error(const ice_committer *committer, ice_table_ident ident, const ice_lead *lead,
+                              ice_error *err);
+
+/// INVALID_STATE, marked as the decision of a policy.
+ice_status ice_policy_error(ice_error *err);
 
 /// Bring every follower that the lead's pending property names up to the lead.
 ///

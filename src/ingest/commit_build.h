@@ -5,7 +5,7 @@
 #include "iceberg/iceberg_append.h"
 #include "ingest/commit.h"
 
-enum { ICE_BUILD_SUMMARY_MAX = 16, ICE_BUILD_PROPERTIES_MAX = 4 };
+enum { ICE_BUILD_PROPERTIES_MAX = 4 };
 
 typedef struct ice_build {
   ice_arena arena;

@@ -4,14 +4,14 @@
 
 enum { FOLLOWER_TRIES = 5, PROPERTY_MAX = 1 << 16 };
 
-static ice_status policy_error(ice_error *err) {
-  if (err) {
-    err->flags |= ICE_ERROR_POLICY;
-  }
-  return ICE_INVALID_STATE;
+// A lead without a position takes the followers of the one before it over, where the policy says so.
+static bool follows(const ice_committer *committer, const ice_follower_epoch *taken, const ice_lead *lead) {
+  return ice_str_equal_c(lead->table.metadata->uuid, taken->lead_uuid) ||
+         ice_position_replaces(&lead->position, ice_str_of(taken->lead_uuid)) ||
+         (!lead->has_position && committer->policies.restart_recreated);
 }
 
-ice_status ice_follower_load(const ice_committer *committer, ice_table_ident ident, ice_str lead_uuid,
+ice_status ice_follower_load(const ice_committer *committer, ice_table_ident ident, const ice_lead *lead,
                              ice_follower *out, ice_error *err) {
   *out = (ice_follower){0};
   ice_bytes key;
@@ -28,14 +28,14 @@ ice_status ice_follower_load(const ice_committer *committer, ice_table_ident ide
     ice_error_prepend(err, "%.*s.%.*s, property %.*s", ICE_IDENT_ARG(ident), ICE_STR_ARG(ice_bytes_str(&key)));
     goto done;
   }
-  if (!ice_str_equal_c(lead_uuid, out->taken.lead_uuid)) {
+  if (!follows(committer, &out->taken, lead)) {
     ice_error_set(
         err, ICE_INVALID_STATE,
         "table %.*s.%.*s took epoch %lld of sink %.*s from another lead table (uuid %s, the lead is %.*s now): "
-        "the lead was changed or recreated; see on_lead_changed and on_recreated",
+        "the lead was changed (see tables.lead) or recreated (see on_recreated)",
         ICE_IDENT_ARG(ident), (long long)out->taken.epoch, ICE_STR_ARG(committer->sink), out->taken.lead_uuid,
-        ICE_STR_ARG(lead_uuid));
-    status = policy_error(err);
+        ICE_STR_ARG(lead->table.metadata->uuid));
+    status = ice_policy_error(err);
   }
 done:
   if (status != ICE_OK) {
@@ -86,53 +86,53 @@ done:
 
 typedef enum finish_step { FINISH_DONE, FINISH_AGAIN } finish_step;
 
-static ice_status check_follower(const ice_committer *committer, const ice_pending_follower *pending,
-                                 const ice_follower *follower, ice_error *err) {
-  if (ice_str_equal(follower->table.metadata->uuid, pending->uuid)) {
-    return ICE_OK;
+// The table that an epoch is pending for: under its name, or under another one that the sink writes. NOT_FOUND with
+// ICE_ERROR_POLICY where it was dropped or recreated.
+static ice_status find_follower(const ice_committer *committer, const ice_lead *lead,
+                                const ice_pending_follower *pending, ice_table_ident *ident, ice_follower *out,
+                                ice_error *err) {
+  ice_status status = ice_table_ident_parse(pending->table, ident, err);
+  if (status == ICE_OK) {
+    status = ice_follower_load(committer, *ident, lead, out, err);
   }
-  ice_error_set(err, ICE_INVALID_STATE,
-                "table %.*s was recreated (uuid %.*s, epoch of sink %.*s is pending for %.*s); see on_recreated",
-                ICE_STR_ARG(pending->table), ICE_STR_ARG(follower->table.metadata->uuid),
-                ICE_STR_ARG(committer->sink), ICE_STR_ARG(pending->uuid));
-  return policy_error(err);
+  if (status != ICE_NOT_FOUND && (status != ICE_OK || ice_str_equal(out->table.metadata->uuid, pending->uuid))) {
+    return status;
+  }
+  bool recreated = status == ICE_OK;
+  for (uint32_t i = 0; i < committer->table_count; i++) {
+    ice_follower_deinit(out);
+    status = ice_follower_load(committer, committer->tables[i], lead, out, err);
+    if (status == ICE_OK && ice_str_equal(out->table.metadata->uuid, pending->uuid)) {
+      *ident = committer->tables[i];
+      return ICE_OK;
+    }
+  }
+  ice_follower_deinit(out);
+  ice_error_set(err, ICE_NOT_FOUND,
+                "table %.*s was %s while %lld rows of epoch %lld of sink %.*s were pending for it; see on_recreated",
+                ICE_STR_ARG(pending->table), recreated ? "recreated" : "dropped",
+                (long long)pending->manifest.file.added_rows, (long long)lead->pending.epoch,
+                ICE_STR_ARG(committer->sink));
+  (void)ice_policy_error(err);
+  return ICE_NOT_FOUND;
 }
 
-// One load of the follower and one commit from it.
-static ice_status finish_once(const ice_committer *committer, const ice_lead *lead,
-                              const ice_pending_follower *pending, uint32_t attempt, finish_step *step,
-                              ice_error *err) {
-  ice_follower follower = {0};
+static ice_status append_part(const ice_committer *committer, const ice_lead *lead,
+                              const ice_pending_follower *pending, ice_table_ident ident,
+                              const ice_follower *follower, uint32_t attempt, finish_step *step, ice_error *err) {
   ice_build build = {0};
-  ice_table_ident ident;
   char uuid[ICE_UUID_TEXT_SIZE + 1];
-  ice_str lead_uuid = lead->table.metadata->uuid;
   ice_status status = ICE_OK;
-  *step = FINISH_DONE;
-  ICE_TRY(ice_table_ident_parse(pending->table, &ident, err));
-  status = ice_follower_load(committer, ident, lead_uuid, &follower, err);
-  if (status == ICE_NOT_FOUND) {
-    ice_error_prepend(err, "epoch %lld of sink %.*s is pending for a table that was dropped",
-                      (long long)lead->pending.epoch, ICE_STR_ARG(committer->sink));
-    status = policy_error(err);
-  }
-  if (status != ICE_OK) {
-    goto done;
-  }
-  ICE_TRY(check_follower(committer, pending, &follower, err));
-  if (follower.taken.present && follower.taken.epoch >= lead->pending.epoch) {
-    goto done;
-  }
   ICE_TRY(ice_uuid_random_text(&committer->port->random, uuid, err));
   ice_follower_part part = {.ident = ident,
-                            .lead_uuid = lead_uuid,
+                            .lead_uuid = lead->table.metadata->uuid,
                             .epoch = lead->pending.epoch,
                             .snapshot_id = pending->snapshot_id,
                             .manifest = &pending->manifest,
                             .attempt = attempt,
                             .uuid = ice_str_of(uuid)};
-  ICE_TRY(ice_follower_build(committer, &follower, &part, &build, err));
-  ice_table_commit commit = {.ident = ident, .change = ice_build_change(&build), .base = &follower.table};
+  ICE_TRY(ice_follower_build(committer, follower, &part, &build, err));
+  ice_table_commit commit = {.ident = ident, .change = ice_build_change(&build), .base = &follower->table};
   status = ice_catalog_commit(committer->catalog, &commit, 1, err);
   if (status == ICE_CONFLICT || status == ICE_COMMIT_UNKNOWN) {
     if (status == ICE_CONFLICT) {
@@ -145,6 +145,29 @@ static ice_status finish_once(const ice_committer *committer, const ice_lead *le
   }
 done:
   ice_build_deinit(&build);
+  return status;
+}
+
+// One load of the follower and one commit from it.
+static ice_status finish_once(const ice_committer *committer, const ice_lead *lead,
+                              const ice_pending_follower *pending, uint32_t attempt, finish_step *step,
+                              ice_error *err) {
+  ice_follower follower = {0};
+  ice_table_ident ident;
+  *step = FINISH_DONE;
+  ice_status status = find_follower(committer, lead, pending, &ident, &follower, err);
+  if (status == ICE_NOT_FOUND && committer->policies.restart_recreated) {
+    const ice_log_field fields[] = {ICE_LOG_TEXT("table", pending->table),
+                                    ICE_LOG_NUMBER("epoch", lead->pending.epoch),
+                                    ICE_LOG_NUMBER("rows", pending->manifest.file.added_rows)};
+    ice_observe_log(committer->observer, ICE_LOG_WARN,
+                    ICE_STR("on_recreated: what was pending for a table went with it"), fields, ICE_COUNT_OF(fields));
+    ice_error_clear(err);
+    return ICE_OK;
+  }
+  if (status == ICE_OK && (!follower.taken.present || follower.taken.epoch < lead->pending.epoch)) {
+    status = append_part(committer, lead, pending, ident, &follower, attempt, step, err);
+  }
   ice_follower_deinit(&follower);
   return status;
 }

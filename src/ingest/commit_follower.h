@@ -11,9 +11,9 @@ typedef struct ice_follower {
 } ice_follower;
 
 /// Load a follower and what it has taken of this sink. Errors: as ice_catalog_load_table; CORRUPT (the property);
-/// INVALID_STATE with ICE_ERROR_POLICY (it follows another lead).
-ICE_MUST_CHECK ice_status ice_follower_load(const ice_committer *committer, ice_table_ident ident, ice_str lead_uuid,
-                                            ice_follower *out, ice_error *err);
+/// INVALID_STATE with ICE_ERROR_POLICY (it follows a lead that this one does not stand for).
+ICE_MUST_CHECK ice_status ice_follower_load(const ice_committer *committer, ice_table_ident ident,
+                                            const ice_lead *lead, ice_follower *out, ice_error *err);
 void ice_follower_deinit(ice_follower *follower);
 
 typedef struct ice_follower_part {

@@ -22,13 +22,25 @@ typedef struct ice_epoch_range {
 /// One table's part. Table 0 is the lead.
 typedef struct ice_epoch_table {
   ice_table_ident ident;
+  ice_str uuid;  ///< of the table that its files were written for; empty: not checked
   /// Chosen once; the same in all attempts.
   int64_t snapshot_id;
   bool has_manifest;
   ice_manifest_totals manifest;
 } ice_epoch_table;
 
-/// Ownership: everything is in `arena`.
+/// An epoch without data that a policy makes: it puts the position where source or table say that it has to be.
+typedef struct ice_correction {
+  ice_str policy;                ///< "on_gap", …
+  const ice_position *position;  ///< entries and totals as they are to be
+  /// Offsets that the policy moved, from where to where; back is allowed.
+  const ice_epoch_range *moves;
+  uint32_t move_count;
+  /// The first of the epochs before this one that the table has lost; 0: none.
+  int64_t lost_first;
+} ice_correction;
+
+/// Ownership: everything is in `arena`, but for the correction, which is borrowed.
 typedef struct ice_epoch {
   ice_arena arena;
   /// Part of the names of its manifests and manifest lists.
@@ -39,6 +51,7 @@ typedef struct ice_epoch {
   ice_position_entry *starts;
   uint32_t start_count;
   ice_counts counts;
+  const ice_correction *correction;  ///< NULL: an ordinary epoch
   ice_epoch_table *tables;
   uint32_t table_count;
   /// Locations of all files that were made for it, data files and manifests.

@@ -1,6 +1,6 @@
 #include "ingest/ingest.h"
 
-#include "ingest/commit_follower.h"
+#include "ingest/reconcile.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -77,7 +77,9 @@ ice_status ice_ingest_open(const ice_ingest_options *options, ice_ingest **out, 
                                       .port = options->port,
                                       .observer = options->observer,
                                       .sink = options->sink,
-                                      .on_rollback = options->on_rollback};
+                                      .policies = options->policies,
+                                      .tables = options->tables,
+                                      .table_count = options->table_count};
   uint32_t count = options->table_count;
   ingest->tables = calloc(count, sizeof *ingest->tables);
   ingest->writers = calloc(count, sizeof(ice_table_writer *));
@@ -92,6 +94,7 @@ ice_status ice_ingest_open(const ice_ingest_options *options, ice_ingest **out, 
   for (uint32_t i = 0; i < count; i++) {
     ICE_TRY(open_table(ingest, i, err));
   }
+  ingest->committer.lead_uuid = ingest->tables[options->lead].metadata->uuid;
   *out = ingest;
   ingest = NULL;
 done:
@@ -165,12 +168,21 @@ static int64_t first_offset(const ice_ingest *ingest, const ice_source_partition
   return ingest->options.start == ICE_START_LATEST ? partition->log_end : partition->log_start;
 }
 
+// An empty epoch whose parts belong to the tables as they were opened.
+static ice_status begin_epoch(const ice_ingest *ingest, ice_epoch *epoch, ice_error *err) {
+  uint32_t count = ingest->options.table_count;
+  ice_status status = ice_epoch_init(epoch, ingest->options.port, ingest->order, count, err);
+  for (uint32_t i = 0; status == ICE_OK && i < count; i++) {
+    epoch->tables[ingest->order_of[i]].uuid = ingest->tables[i].metadata->uuid;
+  }
+  return status;
+}
+
 // The empty first epoch: the start is decided and durable before any record is taken.
 static ice_status commit_first(ice_ingest *ingest, const ice_source *source, ice_error *err) {
-  const ice_ingest_options *options = &ingest->options;
   ice_epoch epoch;
   ice_attempt outcome = ICE_ATTEMPT_AGAIN;
-  ice_status status = ice_epoch_init(&epoch, options->port, ingest->order, options->table_count, err);
+  ice_status status = begin_epoch(ingest, &epoch, err);
   if (status != ICE_OK) {
     return status;
   }
@@ -195,33 +207,6 @@ done:
   return status;
 }
 
-static ice_status policy_error(ice_error *err) {
-  if (err) {
-    err->flags |= ICE_ERROR_POLICY;
-  }
-  return ICE_INVALID_STATE;
-}
-
-static ice_status check_offset(const ice_source_partition *partition, int64_t offset, ice_error *err) {
-  if (offset < partition->log_start) {
-    ice_error_set(err, ICE_INVALID_STATE,
-                  "topic %.*s, partition %d: the table's position is %lld, the log begins at %lld; %lld records were "
-                  "removed before they were read; see on_gap",
-                  ICE_STR_ARG(partition->topic), partition->partition, (long long)offset,
-                  (long long)partition->log_start, (long long)(partition->log_start - offset));
-    return policy_error(err);
-  }
-  if (offset > partition->log_end) {
-    ice_error_set(err, ICE_INVALID_STATE,
-                  "topic %.*s, partition %d: the table's position is %lld, the log ends at %lld; the topic was "
-                  "recreated or truncated; see on_reset",
-                  ICE_STR_ARG(partition->topic), partition->partition, (long long)offset,
-                  (long long)partition->log_end);
-    return policy_error(err);
-  }
-  return ICE_OK;
-}
-
 static ice_status seek_partitions(ice_ingest *ingest, const ice_position *position, ice_source *source,
                                   ice_error *err) {
   ice_status status = reserve_partitions(ingest, source->partition_count, err);
@@ -233,32 +218,32 @@ static ice_status seek_partitions(ice_ingest *ingest, const ice_position *positi
       ingest->partitions[i] = (tracked){.known = entry != NULL};
       continue;
     }
-    if (entry) {
-      status = check_offset(partition, offset, err);
-    }
-    if (status == ICE_OK) {
-      status = ice_source_seek(source, i, offset, err);
-    }
+    status = ice_source_seek(source, i, offset, err);
     ingest->partitions[i] = (tracked){.known = entry != NULL, .from = offset, .next = offset, .starting = offset};
   }
   return status;
 }
 
 ice_status ice_ingest_start(ice_ingest *ingest, ice_source *source, ice_error *err) {
+  const ice_reconcile_options options = {.committer = &ingest->committer,
+                                         .tables = ingest->order,
+                                         .table_count = ingest->options.table_count,
+                                         .source = source};
   ice_lead lead = {0};
-  bool complete = false;
+  bool agreed = false;
   ice_status status = ICE_OK;
   ICE_TRY(ice_lead_load(&ingest->committer, ingest->order[0], &lead, err));
   if (!lead.has_position) {
+    ICE_TRY(ice_reconcile_first(&options, &lead, err));
     ICE_TRY(commit_first(ingest, source, err));
+  }
+  for (int i = 0; i < START_ATTEMPTS && !agreed; i++) {
     ice_lead_deinit(&lead);
     ICE_TRY(ice_lead_load(&ingest->committer, ingest->order[0], &lead, err));
+    ICE_TRY(ice_reconcile(&options, &lead, &agreed, err));
   }
-  for (int i = 0; i < START_ATTEMPTS && !complete; i++) {
-    ICE_TRY(ice_followers_finish(&ingest->committer, &lead, &complete, err));
-  }
-  if (!complete) {
-    ICE_FAIL(ICE_CONFLICT, "the followers of %.*s.%.*s cannot be brought up to it: other writers are faster",
+  if (!agreed) {
+    ICE_FAIL(ICE_CONFLICT, "the position in %.*s.%.*s cannot be settled: other writers are faster",
              ICE_IDENT_ARG(ingest->order[0]));
   }
   ICE_TRY(seek_partitions(ingest, &lead.position, source, err));
@@ -393,7 +378,7 @@ ice_status ice_ingest_close(ice_ingest *ingest, const ice_source *source, ice_er
     return ice_error_set(err, ICE_INVALID_STATE, "an epoch waits for its decision");
   }
   ice_epoch epoch;
-  ice_status status = ice_epoch_init(&epoch, options->port, ingest->order, options->table_count, err);
+  ice_status status = begin_epoch(ingest, &epoch, err);
   if (status != ICE_OK) {
     return status;
   }

@@ -22,7 +22,7 @@ typedef struct ice_ingest_options {
   /// Index of the lead in `tables`.
   uint32_t lead;
   ice_start_policy start;
-  ice_rollback_policy on_rollback;
+  ice_policies policies;
   ice_write_options write;
   const char *spill_directory;
 } ice_ingest_options;
@@ -40,9 +40,11 @@ void ice_ingest_destroy(ice_ingest *ingest);
 /// Schema of table `index` as loaded; lives as long as the ingest.
 const ice_schema *ice_ingest_schema(const ice_ingest *ingest, uint32_t index);
 
-/// Find the sink's position, or commit its first one, finish what is pending, and seek every partition of the source.
+/// Find the sink's position, or commit its first one, finish what is pending, correct by policy what was moved
+/// meanwhile, and seek every partition of the source.
 ///
-/// Errors: INVALID_STATE with ICE_ERROR_POLICY where the source or a table is not where the position says.
+/// Errors: INVALID_STATE with ICE_ERROR_POLICY where the source or a table is not where the position says and no policy
+/// says how to go on.
 ICE_MUST_CHECK ice_status ice_ingest_start(ice_ingest *ingest, ice_source *source, ice_error *err);
 
 /// Write what a chunk became into the open epoch. `ranges` are the chunk's, in the order in which the source gave them.

@@ -11,6 +11,15 @@ void ice_counts_add(ice_counts *counts, const ice_counts *more) {
   counts->filtered += more->filtered;
 }
 
+void ice_counts_subtract(ice_counts *counts, const ice_counts *less) {
+  counts->records -= less->records;
+  counts->gaps -= less->gaps;
+  counts->elements -= less->elements;
+  counts->rows -= less->rows;
+  counts->dead_letters -= less->dead_letters;
+  counts->filtered -= less->filtered;
+}
+
 void ice_position_init(ice_position *position) {
   *position = (ice_position){0};
   ice_arena_init(&position->arena, ICE_POSITION_BYTES_MAX);
@@ -66,6 +75,44 @@ done:
   return status;
 }
 
+ice_status ice_position_copy(const ice_position *position, ice_position *out, ice_error *err) {
+  ice_status status = ICE_OK;
+  for (uint32_t i = 0; i < position->entry_count; i++) {
+    const ice_position_entry *entry = &position->entries[i];
+    ICE_TRY(ice_position_set(out, entry->topic, entry->partition, entry->start, entry->offset, err));
+    out->entries[out->entry_count - 1].moved = entry->moved;
+  }
+  for (uint32_t i = 0; i < position->replaced_count; i++) {
+    ICE_TRY(ice_position_add_replaced(out, position->replaced[i], err));
+  }
+  out->epoch = position->epoch;
+  out->snapshot_id = position->snapshot_id;
+  out->sequence_number = position->sequence_number;
+  out->totals = position->totals;
+done:
+  return status;
+}
+
+bool ice_position_replaces(const ice_position *position, ice_str uuid) {
+  for (uint32_t i = 0; i < position->replaced_count; i++) {
+    if (ice_str_equal(position->replaced[i], uuid)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+ice_status ice_position_add_replaced(ice_position *position, ice_str uuid, ice_error *err) {
+  if (ice_position_replaces(position, uuid)) {
+    return ICE_OK;
+  }
+  if (position->replaced_count == ICE_POSITION_REPLACED_MAX) {
+    return ice_error_set(err, ICE_LIMIT, "the lead table was replaced more than %d times",
+                         (int)ICE_POSITION_REPLACED_MAX);
+  }
+  return ice_arena_copy_str(&position->arena, uuid, &position->replaced[position->replaced_count++], err);
+}
+
 static ice_status parse_counts(const json_t *object, ice_counts *out, ice_error *err) {
   ice_status status = ICE_OK;
   ICE_TRY(ice_json_get_i64(object, "records", &out->records, err));
@@ -91,8 +138,14 @@ static bool parse_partition(const char *key, int32_t *out) {
   return size > 0 && value <= INT32_MAX;
 }
 
-// Reads {"topic": {"0": offset, …}, …}; the first call makes the entries, the second sets their offsets.
-static ice_status parse_offsets(json_t *topics, bool is_start, ice_position *out, ice_error *err) {
+typedef enum entry_member { ENTRY_START, ENTRY_OFFSET, ENTRY_MOVED } entry_member;
+
+static int64_t *member_of(ice_position_entry *entry, entry_member member) {
+  return member == ENTRY_START ? &entry->start : member == ENTRY_OFFSET ? &entry->offset : &entry->moved;
+}
+
+// Reads {"topic": {"0": offset, …}, …}. The starts come first and make the entries.
+static ice_status parse_offsets(json_t *topics, entry_member member, ice_position *out, ice_error *err) {
   const char *topic;
   json_t *partitions;
   json_object_foreach(topics, topic, partitions) {
@@ -103,26 +156,53 @@ static ice_status parse_offsets(json_t *topics, bool is_start, ice_position *out
     }
     json_object_foreach(partitions, key, value) {
       int32_t partition;
-      if (!parse_partition(key, &partition) || !json_is_integer(value) || json_integer_value(value) < 0) {
+      if (!parse_partition(key, &partition) || !json_is_integer(value) ||
+          (member != ENTRY_MOVED && json_integer_value(value) < 0)) {
         return ice_error_set(err, ICE_CORRUPT, "offset of %s, partition \"%s\", is wrong", topic, key);
       }
       int64_t offset = json_integer_value(value);
-      ice_position_entry *known = is_start ? NULL : ice_position_find(out, ice_str_of(topic), partition);
-      if (!is_start && (!known || offset < known->start)) {
-        return ice_error_set(err, ICE_CORRUPT, "offset %lld of %s, partition %s, does not fit its start",
-                             (long long)offset, topic, key);
+      if (member == ENTRY_START) {
+        ice_status status = ice_position_set(out, ice_str_of(topic), partition, offset, offset, err);
+        if (status != ICE_OK) {
+          return status;
+        }
       }
-      if (known) {
-        known->offset = offset;
-        continue;
+      ice_position_entry *known = ice_position_find(out, ice_str_of(topic), partition);
+      if (!known) {
+        return ice_error_set(err, ICE_CORRUPT, "%s, partition %s, has no start", topic, key);
       }
-      ice_status status = ice_position_set(out, ice_str_of(topic), partition, offset, offset, err);
-      if (status != ICE_OK) {
-        return status;
-      }
+      *member_of(known, member) = offset;
     }
   }
   return ICE_OK;
+}
+
+static ice_status check_entries(const ice_position *position, ice_error *err) {
+  for (uint32_t i = 0; i < position->entry_count; i++) {
+    const ice_position_entry *entry = &position->entries[i];
+    if (entry->offset - entry->start - entry->moved < 0) {
+      return ice_error_set(err, ICE_CORRUPT, "offset %lld of %.*s, partition %d, does not fit its start",
+                           (long long)entry->offset, ICE_STR_ARG(entry->topic), entry->partition);
+    }
+  }
+  return ICE_OK;
+}
+
+static ice_status parse_replaced(const json_t *root, ice_position *out, ice_error *err) {
+  json_t *list = NULL;
+  size_t index;
+  json_t *uuid;
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_json_find_array(root, "replaces", &list, err));
+  json_array_foreach(list, index, uuid) {
+    const char *text = json_string_value(uuid);
+    if (!text) {
+      ICE_FAIL(ICE_CORRUPT, "member replaces holds something else than texts");
+    }
+    ICE_TRY(ice_position_add_replaced(out, ice_str_of(text), err));
+  }
+done:
+  return status;
 }
 
 ice_status ice_position_parse(ice_str text, ice_position *out, ice_error *err) {
@@ -135,9 +215,15 @@ ice_status ice_position_parse(ice_str text, ice_position *out, ice_error *err) {
   ICE_TRY(ice_json_get_i64(root, "snapshot-id", &out->snapshot_id, err));
   ICE_TRY(ice_json_get_i64(root, "sequence-number", &out->sequence_number, err));
   ICE_TRY(ice_json_get_object(root, "start", &object, err));
-  ICE_TRY(parse_offsets(object, true, out, err));
+  ICE_TRY(parse_offsets(object, ENTRY_START, out, err));
   ICE_TRY(ice_json_get_object(root, "offsets", &object, err));
-  ICE_TRY(parse_offsets(object, false, out, err));
+  ICE_TRY(parse_offsets(object, ENTRY_OFFSET, out, err));
+  if (json_object_get(root, "moved")) {
+    ICE_TRY(ice_json_get_object(root, "moved", &object, err));
+    ICE_TRY(parse_offsets(object, ENTRY_MOVED, out, err));
+  }
+  ICE_TRY(check_entries(out, err));
+  ICE_TRY(parse_replaced(root, out, err));
   ICE_TRY(ice_json_get_object(root, "totals", &object, err));
   ICE_TRY(parse_counts(object, &out->totals, err));
 done:
@@ -148,10 +234,13 @@ done:
   return status;
 }
 
-// Topics in order of first mention, each once.
-static ice_status format_offsets(const ice_position *position, bool start, json_t *out, ice_error *err) {
+// Topics in order of first mention, each once. Nothing moved is not written.
+static ice_status format_offsets(const ice_position *position, entry_member member, json_t *out, ice_error *err) {
   for (uint32_t i = 0; i < position->entry_count; i++) {
-    const ice_position_entry *entry = &position->entries[i];
+    ice_position_entry *entry = &position->entries[i];
+    if (member == ENTRY_MOVED && entry->moved == 0) {
+      continue;
+    }
     json_t *topic = json_object_getn(out, entry->topic.data, entry->topic.size);
     ice_status status = ICE_OK;
     if (!topic) {
@@ -165,7 +254,7 @@ static ice_status format_offsets(const ice_position *position, bool start, json_
     status = ice_bytes_append_format(&key, err, "%d", entry->partition);
     const char *name = status == ICE_OK ? ice_bytes_c_str(&key, err) : NULL;
     if (name) {
-      status = ice_json_put(topic, name, json_integer(start ? entry->start : entry->offset), err);
+      status = ice_json_put(topic, name, json_integer(*member_of(entry, member)), err);
     }
     ice_bytes_deinit(&key);
     if (!name || status != ICE_OK) {
@@ -192,22 +281,36 @@ ice_status ice_position_format(const ice_position *position, ice_bytes *out, ice
   json_t *root = json_object();
   json_t *starts = json_object();
   json_t *offsets = json_object();
+  json_t *moved = json_object();
   json_t *totals = json_object();
-  if (!root || !starts || !offsets || !totals) {
+  json_t *replaced = json_array();
+  if (!root || !starts || !offsets || !moved || !totals || !replaced) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a position");
   }
   ICE_TRY(ice_json_put(root, "epoch", json_integer(position->epoch), err));
   ICE_TRY(ice_json_put(root, "snapshot-id", json_integer(position->snapshot_id), err));
   ICE_TRY(ice_json_put(root, "sequence-number", json_integer(position->sequence_number), err));
-  ICE_TRY(format_offsets(position, true, starts, err));
-  ICE_TRY(format_offsets(position, false, offsets, err));
+  ICE_TRY(format_offsets(position, ENTRY_START, starts, err));
+  ICE_TRY(format_offsets(position, ENTRY_OFFSET, offsets, err));
+  ICE_TRY(format_offsets(position, ENTRY_MOVED, moved, err));
   ICE_TRY(format_counts(&position->totals, totals, err));
   ICE_TRY(ice_json_put(root, "start", json_incref(starts), err));
   ICE_TRY(ice_json_put(root, "offsets", json_incref(offsets), err));
+  if (json_object_size(moved) > 0) {
+    ICE_TRY(ice_json_put(root, "moved", json_incref(moved), err));
+  }
   ICE_TRY(ice_json_put(root, "totals", json_incref(totals), err));
+  for (uint32_t i = 0; i < position->replaced_count; i++) {
+    ICE_TRY(ice_json_push(replaced, ice_json_string(position->replaced[i]), err));
+  }
+  if (position->replaced_count > 0) {
+    ICE_TRY(ice_json_put(root, "replaces", json_incref(replaced), err));
+  }
   ICE_TRY(ice_json_text_append(root, out, err));
 done:
+  json_decref(replaced);
   json_decref(totals);
+  json_decref(moved);
   json_decref(offsets);
   json_decref(starts);
   json_decref(root);

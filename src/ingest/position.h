@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ICE_POSITION_PARTITIONS_MAX = 100000, ICE_POSITION_BYTES_MAX = 64 << 20 };
+enum { ICE_POSITION_PARTITIONS_MAX = 100000, ICE_POSITION_BYTES_MAX = 64 << 20, ICE_POSITION_REPLACED_MAX = 16 };
 
 /// What became of records. elements = rows + dead_letters + filtered; to − from of all ranges = records + gaps.
 typedef struct ice_counts {
@@ -20,12 +20,14 @@ typedef struct ice_counts {
 } ice_counts;
 
 void ice_counts_add(ice_counts *counts, const ice_counts *more);
+void ice_counts_subtract(ice_counts *counts, const ice_counts *less);
 
 typedef struct ice_position_entry {
   ice_str topic;
   int32_t partition;
   int64_t start;   ///< where the sink began
   int64_t offset;  ///< next offset to read
+  int64_t moved;   ///< by policies, all in all; the rest of offset − start was consumed
 } ice_position_entry;
 
 /// Ownership: everything is in `arena`.
@@ -37,7 +39,10 @@ typedef struct ice_position {
   ice_position_entry *entries;
   uint32_t entry_count;
   uint32_t entry_capacity;
-  ice_counts totals;  ///< since epoch 1
+  ice_counts totals;  ///< since epoch 1, without what the table has lost
+  /// Lead tables (uuids) that this one stands for: followers may still name them.
+  ice_str replaced[ICE_POSITION_REPLACED_MAX];
+  uint32_t replaced_count;
 } ice_position;
 
 void ice_position_init(ice_position *position);
@@ -55,6 +60,14 @@ ice_position_entry *ice_position_find(const ice_position *position, ice_str topi
 /// Set the offset of a partition; a new one gets `start` too.
 ICE_MUST_CHECK ice_status ice_position_set(ice_position *position, ice_str topic, int32_t partition, int64_t start,
                                            int64_t offset, ice_error *err);
+
+/// Make `out` (initialised) a copy that lives by itself.
+ICE_MUST_CHECK ice_status ice_position_copy(const ice_position *position, ice_position *out, ice_error *err);
+
+/// True when the position's lead stands for the lead `uuid`.
+bool ice_position_replaces(const ice_position *position, ice_str uuid);
+/// Remember that it does; one that is known already is not added twice. LIMIT when there are too many.
+ICE_MUST_CHECK ice_status ice_position_add_replaced(ice_position *position, ice_str uuid, ice_error *err);
 
 /// Append `text` as the name of a property of this sink: "icesink.position." and the sink's name.
 ICE_MUST_CHECK ice_status ice_sink_property(ice_str prefix, ice_str sink, ice_bytes *out, ice_error *err);

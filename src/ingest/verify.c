@@ -2,18 +2,11 @@
 
 #include "base/map.h"
 #include "iceberg/iceberg_manifest.h"
+#include "ingest/epoch_summary.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { LIST_BYTES_MAX = 1 << 30, FILES_MAX = 100000000 };
-
-/// One epoch as a snapshot's summary tells it.
-typedef struct audited {
-  int64_t epoch;
-  int64_t snapshot_id;
-  const ice_snapshot *snapshot;
-  ice_counts counts;
-} audited;
 
 typedef struct audit {
   const ice_verify_options *options;
@@ -21,7 +14,7 @@ typedef struct audit {
   void *context;
   ice_verify_result *result;
   ice_lead lead;
-  audited *epochs;
+  ice_epoch_summary *epochs;
   uint32_t epoch_count;
   ice_error *err;
 } audit;
@@ -41,13 +34,9 @@ static void violate(audit *self, const char *format, ...) {
 // Epochs ------------------------------------------------------------------------------------------------------------
 
 static int compare_epochs(const void *a, const void *b) {
-  const audited *x = a;
-  const audited *y = b;
+  const ice_epoch_summary *x = a;
+  const ice_epoch_summary *y = b;
   return (x->epoch > y->epoch) - (x->epoch < y->epoch);
-}
-
-static int64_t count_of(const ice_snapshot *snapshot, const char *key) {
-  return ice_snapshot_summary_i64(snapshot, key, -1);
 }
 
 // The sink's snapshots that the branch head still reaches.
@@ -59,17 +48,8 @@ static ice_status collect_epochs(audit *self) {
   }
   const ice_snapshot *at = ice_table_ref_snapshot(metadata, ICE_REF_MAIN);
   for (uint32_t steps = 0; at && steps <= metadata->snapshot_count; steps++) {
-    ice_str sink = ice_snapshot_summary(at, "icesink.sink");
-    if (sink.data && ice_str_equal(sink, self->options->sink) && count_of(at, "icesink.epoch") > 0) {
-      self->epochs[self->epoch_count++] = (audited){.epoch = count_of(at, "icesink.epoch"),
-                                                    .snapshot_id = at->snapshot_id,
-                                                    .snapshot = at,
-                                                    .counts = {.records = count_of(at, "icesink.records"),
-                                                               .gaps = count_of(at, "icesink.gaps"),
-                                                               .elements = count_of(at, "icesink.elements"),
-                                                               .rows = count_of(at, "icesink.rows"),
-                                                               .dead_letters = count_of(at, "icesink.dead-letters"),
-                                                               .filtered = count_of(at, "icesink.filtered")}};
+    if (ice_epoch_summary_read(at, self->options->sink, &self->epochs[self->epoch_count])) {
+      self->epoch_count++;
     }
     at = at->has_parent ? ice_table_find_snapshot(metadata, at->parent_snapshot_id) : NULL;
   }
@@ -79,7 +59,7 @@ static ice_status collect_epochs(audit *self) {
   return ICE_OK;
 }
 
-static void check_counts(audit *self, const audited *epoch, int64_t consumed) {
+static void check_counts(audit *self, const ice_epoch_summary *epoch, int64_t consumed) {
   const ice_counts *c = &epoch->counts;
   if (c->elements != c->rows + c->dead_letters + c->filtered) {
     violate(self, "epoch %lld: %lld elements are not %lld rows + %lld dead letters + %lld filtered",
@@ -98,54 +78,74 @@ typedef struct reached {
   bool from_start;  ///< every epoch from the first one is there
 } reached;
 
-static ice_status walk_range(audit *self, reached *at, const audited *epoch, ice_str topic, int32_t partition,
-                             int64_t from, int64_t to) {
-  const ice_position_entry *end = ice_position_find(&self->lead.position, topic, partition);
-  ice_position_entry *known = ice_position_find(&at->position, topic, partition);
-  // Before the first range that is still listed only the start is known, and only where no epoch is missing.
-  int64_t expected = known ? known->offset : end && at->from_start ? end->start : from;
-  if (!end) {
-    violate(self, "epoch %lld: topic %.*s, partition %d is not in the position", (long long)epoch->epoch,
-            ICE_STR_ARG(topic), partition);
-  }
-  if (to <= from) {
-    violate(self, "epoch %lld: topic %.*s, partition %d: the range [%lld, %lld) is empty", (long long)epoch->epoch,
-            ICE_STR_ARG(topic), partition, (long long)from, (long long)to);
-  }
-  if (from != expected) {
-    violate(self, "epoch %lld: topic %.*s, partition %d: the range [%lld, %lld) %s: %lld was reached",
-            (long long)epoch->epoch, ICE_STR_ARG(topic), partition, (long long)from, (long long)to,
-            from < expected ? "overlaps" : "leaves a gap", (long long)expected);
-  }
-  return ice_position_set(&at->position, topic, partition, from, to, self->err);
+/// One epoch on the walk.
+typedef struct walking {
+  audit *self;
+  reached *at;
+  const ice_epoch_summary *epoch;
+  int64_t consumed;
+} walking;
+
+// Where a partition has come to. Before the first range that is still listed only the start is known, and only where no
+// epoch is missing.
+static int64_t reached_offset(const walking *walk, ice_str topic, int32_t partition, int64_t otherwise) {
+  const ice_position_entry *end = ice_position_find(&walk->self->lead.position, topic, partition);
+  const ice_position_entry *known = ice_position_find(&walk->at->position, topic, partition);
+  return known ? known->offset : end && walk->at->from_start ? end->start : otherwise;
 }
 
-static ice_status walk_epoch(audit *self, reached *at, const audited *epoch) {
-  ice_error *err = self->err;
-  ice_str text = ice_snapshot_summary(epoch->snapshot, "icesink.ranges");
-  json_t *root = NULL;
-  int64_t consumed = 0;
+static ice_status walk_range(void *context, ice_str topic, int32_t partition, int64_t from, int64_t to,
+                             ice_error *err) {
+  walking *walk = context;
+  audit *self = walk->self;
+  long long epoch = (long long)walk->epoch->epoch;
+  int64_t expected = reached_offset(walk, topic, partition, from);
+  if (!ice_position_find(&self->lead.position, topic, partition)) {
+    violate(self, "epoch %lld: topic %.*s, partition %d is not in the position", epoch, ICE_STR_ARG(topic),
+            partition);
+  }
+  if (to <= from) {
+    violate(self, "epoch %lld: topic %.*s, partition %d: the range [%lld, %lld) is empty", epoch, ICE_STR_ARG(topic),
+            partition, (long long)from, (long long)to);
+  }
+  if (from != expected) {
+    violate(self, "epoch %lld: topic %.*s, partition %d: the range [%lld, %lld) %s: %lld was reached", epoch,
+            ICE_STR_ARG(topic), partition, (long long)from, (long long)to,
+            from < expected ? "overlaps" : "leaves a gap", (long long)expected);
+  }
+  walk->consumed += to - from;
+  return ice_position_set(&walk->at->position, topic, partition, from, to, err);
+}
+
+// A move of a policy is no violation, but it is told.
+static ice_status walk_move(void *context, ice_str topic, int32_t partition, int64_t from, int64_t to,
+                            ice_error *err) {
+  walking *walk = context;
+  audit *self = walk->self;
+  int64_t expected = reached_offset(walk, topic, partition, from);
+  if (from != expected) {
+    violate(self, "epoch %lld: topic %.*s, partition %d: %.*s moved from %lld to %lld: %lld was reached",
+            (long long)walk->epoch->epoch, ICE_STR_ARG(topic), partition, ICE_STR_ARG(walk->epoch->policy),
+            (long long)from, (long long)to, (long long)expected);
+  }
+  self->result->moves++;
+  self->result->moved += to - from;
+  return ice_position_set(&walk->at->position, topic, partition, from, to, err);
+}
+
+static ice_status walk_epoch(audit *self, reached *at, const ice_epoch_summary *epoch) {
+  walking walk = {.self = self, .at = at, .epoch = epoch};
   ice_status status = ICE_OK;
-  if (!text.data) {
+  if (!epoch->ranges.data) {
     violate(self, "epoch %lld: its snapshot has no icesink.ranges", (long long)epoch->epoch);
     goto done;
   }
-  ICE_TRY(ice_json_text_parse(text, &root, err));
-  const char *topic;
-  json_t *partitions;
-  json_object_foreach(root, topic, partitions) {
-    const char *key;
-    json_t *pair;
-    json_object_foreach(partitions, key, pair) {
-      int64_t from = json_integer_value(json_array_get(pair, 0));
-      int64_t to = json_integer_value(json_array_get(pair, 1));
-      consumed += to - from;
-      ICE_TRY(walk_range(self, at, epoch, ice_str_of(topic), (int32_t)strtol(key, NULL, 10), from, to));
-    }
+  ICE_TRY(ice_ranges_visit(epoch->ranges, walk_range, &walk, self->err));
+  if (epoch->moves.data) {
+    ICE_TRY(ice_ranges_visit(epoch->moves, walk_move, &walk, self->err));
   }
-  check_counts(self, epoch, consumed);
+  check_counts(self, epoch, walk.consumed);
 done:
-  json_decref(root);
   return status;
 }
 
@@ -165,21 +165,22 @@ static void check_end(audit *self, const reached *at) {
 static void check_totals(audit *self, bool from_start) {
   const ice_counts *totals = &self->lead.position.totals;
   ice_counts sums = {0};
-  int64_t moved = 0;
+  int64_t consumed = 0;
   for (uint32_t i = 0; i < self->epoch_count; i++) {
     ice_counts_add(&sums, &self->epochs[i].counts);
   }
   for (uint32_t i = 0; i < self->lead.position.entry_count; i++) {
-    moved += self->lead.position.entries[i].offset - self->lead.position.entries[i].start;
+    const ice_position_entry *entry = &self->lead.position.entries[i];
+    consumed += entry->offset - entry->start - entry->moved;
   }
   if (totals->elements != totals->rows + totals->dead_letters + totals->filtered) {
     violate(self, "the totals do not add up: %lld elements, %lld rows, %lld dead letters, %lld filtered",
             (long long)totals->elements, (long long)totals->rows, (long long)totals->dead_letters,
             (long long)totals->filtered);
   }
-  if (moved != totals->records + totals->gaps) {
-    violate(self, "the position moved over %lld offsets, the totals are %lld records and %lld gaps", (long long)moved,
-            (long long)totals->records, (long long)totals->gaps);
+  if (consumed != totals->records + totals->gaps) {
+    violate(self, "the position moved over %lld offsets, the totals are %lld records and %lld gaps",
+            (long long)consumed, (long long)totals->records, (long long)totals->gaps);
   }
   if (from_start && memcmp(&sums, totals, sizeof sums) != 0) {
     violate(self,
@@ -196,10 +197,12 @@ static ice_status check_epochs(audit *self) {
   ice_status status = ICE_OK;
   at.from_start = self->epoch_count > 0 && self->epochs[0].epoch == 1;
   for (uint32_t i = 0; i < self->epoch_count; i++) {
-    if (i > 0 && self->epochs[i].epoch != self->epochs[i - 1].epoch + 1) {
-      violate(self, "epoch %lld is followed by epoch %lld", (long long)self->epochs[i - 1].epoch,
-              (long long)self->epochs[i].epoch);
+    int64_t before = i > 0 ? self->epochs[i - 1].epoch : self->epochs[i].epoch - 1;
+    int64_t lost = self->epochs[i].lost_first;
+    if (self->epochs[i].epoch != before + 1 && lost != before + 1) {
+      violate(self, "epoch %lld is followed by epoch %lld", (long long)before, (long long)self->epochs[i].epoch);
     }
+    self->result->lost_epochs += lost > 0 ? self->epochs[i].epoch - lost : 0;
     ICE_TRY(walk_epoch(self, &at, &self->epochs[i]));
   }
   if (self->epoch_count > 0) {
@@ -322,15 +325,15 @@ ice_status ice_verify_sink(const ice_verify_options *options, ice_verify_report 
                            ice_verify_result *out, ice_error *err) {
   *out = (ice_verify_result){0};
   audit self = {.options = options, .report = report, .context = context, .result = out, .err = err};
-  ice_committer committer = {.catalog = options->catalog,
-                             .port = options->port,
-                             .sink = options->sink,
-                             .on_rollback = ICE_ROLLBACK_CONTINUE};
+  ice_committer committer = {.catalog = options->catalog, .port = options->port, .sink = options->sink};
   ice_status status = ICE_OK;
   ICE_TRY(ice_lead_load(&committer, options->table, &self.lead, err));
   if (!self.lead.has_position) {
     ICE_FAIL(ICE_NOT_FOUND, "table %.*s.%.*s has no position of sink %.*s", ICE_IDENT_ARG(options->table),
              ICE_STR_ARG(options->sink));
+  }
+  if (self.lead.rolled_back) {
+    violate(&self, "the table was rolled back behind epoch %lld", (long long)self.lead.position.epoch);
   }
   out->epochs = self.lead.position.epoch;
   out->totals = self.lead.position.totals;

@@ -18,6 +18,9 @@ typedef struct ice_verify_result {
   int64_t violations;
   int64_t epochs;       ///< the position's epoch
   int64_t proven_from;  ///< ranges were proven one by one from this epoch on; 0: none
+  int64_t moves;        ///< of policies, on partitions, in the epochs that were walked
+  int64_t moved;        ///< by how many offsets, all in all
+  int64_t lost_epochs;  ///< that a rollback took away and a policy accepted
   ice_counts totals;    ///< as the position has them
   int64_t partitions;
   int64_t data_files;  ///< live files of the lead and of its pending manifests, checked to be there with their size

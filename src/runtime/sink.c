@@ -12,7 +12,8 @@ enum {
   ROUND_DELAY_MAX_MS = 60000,
   FENCED_MAX = 1000,
   REFRESH_MS = 500,
-  SOURCE_RETRY_MS = 1000
+  SOURCE_RETRY_MS = 1000,
+  UNSETTLED_MAX = 3
 };
 
 typedef struct sink {
@@ -28,6 +29,9 @@ typedef struct sink {
   int64_t refresh_ms;
   bool failing;
   uint32_t fenced;
+  uint32_t
+      unsettled;  ///< how often the log has lost the wanted offset since `unsettled_epochs` epochs were committed
+  int64_t unsettled_epochs;
   int64_t *added;  ///< per partition: what the ingest has taken, open epoch included
   uint32_t added_count;
 } sink;
@@ -457,6 +461,18 @@ done:
   return status;
 }
 
+// The log has lost the wanted offset while it was read: as at a start, the policies say what becomes of it. A log that says
+// so again and again without a commit in between is no matter of a policy.
+static bool may_settle(sink *self, ice_status status, const ice_error *err) {
+  int64_t epochs = ice_ingest_get_totals(self->options->ingest).epochs;
+  if (status != ICE_NOT_FOUND || (err->flags & ICE_ERROR_POLICY) == 0) {
+    return false;
+  }
+  self->unsettled = epochs == self->unsettled_epochs ? self->unsettled + 1 : 1;
+  self->unsettled_epochs = epochs;
+  return self->unsettled <= UNSETTLED_MAX;
+}
+
 static ice_status run(sink *self, ice_error *err) {
   bool finished = false;
   ice_status status = ICE_OK;
@@ -477,6 +493,12 @@ static ice_status run(sink *self, ice_error *err) {
     status = step(self, &finished, err);
     if (status == ICE_OK && finished) {
       status = checkpoint(self, err);
+    }
+    if (may_settle(self, status, err)) {
+      // What was read before it was lost must not be lost with it.
+      ice_error_clear(err);
+      status = checkpoint(self, err);
+      status = status == ICE_OK ? ICE_CONFLICT : status;
     }
     if (status == ICE_CONFLICT && !ice_ingest_deciding(self->options->ingest)) {
       finished = false;

@@ -490,12 +490,15 @@ static ice_status fail_offset(kafka_source *self, const ice_source_partition *pa
   int64_t high = partition->log_end;
   (void)rd_kafka_query_watermark_offsets(self->client, partition->topic.data, partition->partition, &low, &high,
                                          LOOK_AT_OFFSET_MS);
-  return ice_error_set(
-      err, ICE_NOT_FOUND,
-      "topic %.*s, partition %d: offset %lld is wanted, the log has [%lld, %lld); the records in between "
-      "are gone, or the topic was recreated",
-      ICE_STR_ARG(partition->topic), partition->partition, (long long)partition->next, (long long)low,
-      (long long)high);
+  ice_error_set(err, ICE_NOT_FOUND,
+                "topic %.*s, partition %d: offset %lld is wanted, the log has [%lld, %lld); the records in between "
+                "are gone, or the topic was recreated",
+                ICE_STR_ARG(partition->topic), partition->partition, (long long)partition->next, (long long)low,
+                (long long)high);
+  if (err) {
+    err->flags |= ICE_ERROR_POLICY;
+  }
+  return ICE_NOT_FOUND;
 }
 
 // Whatever may stand for skipped records ends the run: librdkafka goes on behind a batch that it could not read.

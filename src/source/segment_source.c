@@ -237,8 +237,12 @@ static ice_status open_position(segment_source *self, partition_reader *reader, 
     if (reader->log.file_count == 0) {
       goto done;
     }
-    ICE_FAIL(ICE_NOT_FOUND, "%s begins at offset %lld, offset %lld is wanted", reader->log.directory,
-             (long long)reader->log.base_offsets[0], (long long)offset);
+    status = ice_error_set(err, ICE_NOT_FOUND, "%s begins at offset %lld, offset %lld is wanted",
+                           reader->log.directory, (long long)reader->log.base_offsets[0], (long long)offset);
+    if (err) {
+      err->flags |= ICE_ERROR_POLICY;
+    }
+    goto done;
   }
   reader->file_base = reader->log.base_offsets[index];
   reader->byte = 0;

@@ -117,7 +117,7 @@ ICE_MUST_CHECK static inline ice_status ice_source_seek(ice_source *source, uint
 /// Append the next records to `chunk`: up to a few hundred KiB of one or several partitions, in the order of offsets
 /// within each. Returns OK with the chunk as it was when nothing came within `timeout_us`.
 ///
-/// Errors: CORRUPT (file and byte), IO, NOT_FOUND (the offset is not in the log; position in the message).
+/// Errors: CORRUPT (file and byte), IO, NOT_FOUND with ICE_ERROR_POLICY (the offset is not in the log any more).
 ICE_MUST_CHECK static inline ice_status ice_source_poll(ice_source *source, ice_chunk *chunk, int64_t timeout_us,
                                                         ice_error *err) {
   return source->interface->poll(source, chunk, timeout_us, err);

@@ -2,6 +2,7 @@
 import json
 import pathlib
 import subprocess
+import time
 import urllib.request
 
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "tools/services"
@@ -39,6 +40,14 @@ class Broker:
         admin = self.admin()
         for future in admin.create_topics([NewTopic(topic, partitions, 1)]).values():
             future.result(30)
+
+    def delete_topic(self, topic):
+        admin = self.admin()
+        for future in admin.delete_topics([topic]).values():
+            future.result(30)
+        # The broker forgets it a little later.
+        while topic in admin.list_topics(timeout=30).topics:
+            time.sleep(0.05)
 
     def add_partitions(self, topic, partitions):
         from confluent_kafka.admin import NewPartitions

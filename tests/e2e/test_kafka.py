@@ -10,8 +10,9 @@ import time
 import urllib.error
 import urllib.request
 
+import fastavro
 import pytest
-from lake import Lake, kill
+from lake import Lake, decode, kill
 from services import Broker, Registry
 
 CONFIG = """\
@@ -61,9 +62,9 @@ class BrokerLake(Lake):
         directory.mkdir(parents=True, exist_ok=True)
         super().__init__(directory, **options)
 
-    def configure(self, interval="1s", memory="128MB", http="off", more="", **_):
+    def configure(self, interval="1s", memory="128MB", http="off", more="", policies="", **_):
         self.text = CONFIG.format(brokers=self.brokers, topic=self.topic, registry=self.registry, interval=interval,
-                                  memory=memory, http=http, more=more)
+                                  memory=memory, http=http, more=more) + policies + "\n"
         (self.directory / "icesink.yaml").write_text(self.text)
 
     def prepare(self, messages):
@@ -278,6 +279,19 @@ def test_takes_partitions_that_appear_while_it_runs(tmp_path, broker, registry):
     lake.verify()
 
 
+def row_count_from(lake, kept):
+    """Rows of the messages that `kept` says yes to."""
+    schema = fastavro.parse_schema(json.loads((lake.directory / "kafka/schemas/1.avsc").read_text()))
+    verdicts = lake.ledger()
+    count = 0
+    for partition, offset, value in lake.records():
+        verdict = verdicts[partition, offset]
+        if not kept(partition, offset) or (verdict["error_type"] and verdict["element_index"] < 0):
+            continue
+        count += len(decode(schema, value)["samples"]) - bool(verdict["error_type"])
+    return count
+
+
 def test_stops_where_records_were_removed_before_it_read_them(tmp_path, broker, registry):
     lake = BrokerLake(tmp_path, broker, registry, "removed", partitions=1)
     records = lake.prepare(2000)
@@ -290,6 +304,48 @@ def test_stops_where_records_were_removed_before_it_read_them(tmp_path, broker, 
     assert done.returncode == 3
     assert "the table's position is 500, the log begins at 1200" in done.stderr
     assert "700 records" in done.stderr
+    lake.configure(policies="on_gap: skip")
+    lake.sink()
+    assert table_rows(lake) == row_count_from(lake, lambda _, offset: offset < 500 or offset >= 1200)
+    found = lake.verify()
+    assert found["moves"] == 1 and found["moved"] == 700
+
+
+def test_goes_on_behind_records_that_are_removed_while_it_runs(tmp_path, broker, registry):
+    lake = BrokerLake(tmp_path, broker, registry, "removed-meanwhile", partitions=1)
+    lake.configure(interval="100ms", policies="on_gap: skip")
+    records = lake.prepare(2000)
+    broker.create_topic(lake.topic, 1)
+    broker.produce(lake.topic, records[:500])
+    process = lake.start_service()
+    wait_until(lambda: table_rows(lake) == row_count_from(lake, lambda _, offset: offset < 500))
+    process.send_signal(signal.SIGSTOP)
+    broker.produce(lake.topic, records[500:1500])
+    broker.delete_records(lake.topic, 0, 1200)
+    process.send_signal(signal.SIGCONT)
+    broker.produce(lake.topic, records[1500:])
+    wait_until(lambda: table_rows(lake) == row_count_from(lake, lambda _, offset: offset < 500 or offset >= 1200))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0, process.stderr.read()
+    assert lake.verify()["moved"] == 700
+
+
+def test_stops_at_a_recreated_topic_or_reads_it_from_its_start(tmp_path, broker, registry):
+    lake = BrokerLake(tmp_path, broker, registry, "recreated", partitions=1)
+    records = lake.prepare(1000)
+    broker.create_topic(lake.topic, 1)
+    broker.produce(lake.topic, records)
+    lake.sink()
+    broker.delete_topic(lake.topic)
+    broker.create_topic(lake.topic, 1)
+    broker.produce(lake.topic, records[:300])
+    done = lake.sink(check=False)
+    assert done.returncode == 3
+    assert "the table's position is 1000, the log ends at 300" in done.stderr
+    lake.configure(policies="on_reset: earliest")
+    lake.sink()
+    assert table_rows(lake) == row_count_from(lake, lambda *_: True) + row_count_from(lake, lambda _, o: o < 300)
+    assert lake.verify()["moved"] == -1000
 
 
 def test_says_what_is_wrong(tmp_path, broker, registry):
