@@ -59,10 +59,9 @@ static void log_correction(const correcting *self) {
   }
   for (uint32_t i = 0; i < self->correction.move_count; i++) {
     const ice_epoch_range *move = &self->moves[i];
-    const ice_log_field fields[] = {
-        ICE_LOG_TEXT("policy", self->correction.policy), ICE_LOG_TEXT("topic", move->topic),
-        ICE_LOG_NUMBER("partition", move->partition), ICE_LOG_NUMBER("from", move->from),
-        ICE_LOG_NUMBER("to", move->to)};
+    const ice_log_field fields[] = {ICE_LOG_TEXT("policy", self->correction.policy),
+                                    ICE_LOG_TEXT("topic", move->topic), ICE_LOG_NUMBER("partition", move->partition),
+                                    ICE_LOG_NUMBER("from", move->from), ICE_LOG_NUMBER("to", move->to)};
     ice_observe_log(observer, ICE_LOG_WARN, ICE_STR("The position was moved"), fields, ICE_COUNT_OF(fields));
   }
 }
@@ -92,7 +91,8 @@ static ice_status undo_range(void *context, ice_str topic, int32_t partition, in
   const undoing *undo = context;
   ice_position_entry *entry = ice_position_find(&undo->self->position, topic, partition);
   if (!entry || entry->offset != to) {
-    return ice_error_set(err, ICE_CORRUPT, "topic %.*s, partition %d: a lost epoch ends at %lld, the position is %lld",
+    return ice_error_set(err, ICE_CORRUPT,
+                         "topic %.*s, partition %d: a lost epoch ends at %lld, the position is %lld",
                          ICE_STR_ARG(topic), partition, (long long)to, (long long)(entry ? entry->offset : -1));
   }
   entry->offset = from;
@@ -185,7 +185,8 @@ static ice_status correct_rollback(const ice_reconcile_options *options, const i
     status = begin_correction(&self, options, lead, ICE_STR("on_rollback"), err);
     self.correction.lost_first = lead->position.epoch;
   } else if (status == ICE_UNSUPPORTED) {
-    ice_error_prepend(err, "table %.*s.%.*s was rolled back and cannot be rewound", ICE_IDENT_ARG(options->tables[0]));
+    ice_error_prepend(err, "table %.*s.%.*s was rolled back and cannot be rewound",
+                      ICE_IDENT_ARG(options->tables[0]));
     status = ice_policy_error(err);
   }
   if (status == ICE_OK) {
@@ -239,16 +240,15 @@ static ice_status reset_error(const ice_source_partition *partition, int64_t off
   ice_error_set(err, ICE_INVALID_STATE,
                 "topic %.*s, partition %d: the table's position is %lld, the log ends at %lld; the topic was "
                 "recreated or truncated; set on_reset: earliest to read it from its start",
-                ICE_STR_ARG(partition->topic), partition->partition, (long long)offset, (long long)partition->log_end);
+                ICE_STR_ARG(partition->topic), partition->partition, (long long)offset,
+                (long long)partition->log_end);
   return ice_policy_error(err);
 }
 
 static ice_status move_to_start(correcting *self, const ice_source_partition *partition, ice_error *err) {
   ice_position_entry *entry = ice_position_find(&self->position, partition->topic, partition->partition);
-  const ice_epoch_range move = {.topic = entry->topic,
-                                .partition = entry->partition,
-                                .from = entry->offset,
-                                .to = partition->log_start};
+  const ice_epoch_range move = {
+      .topic = entry->topic, .partition = entry->partition, .from = entry->offset, .to = partition->log_start};
   entry->moved += move.to - move.from;
   entry->offset = move.to;
   return add_move(self, &move, err);
@@ -260,8 +260,7 @@ static ice_status correct_offsets(const ice_reconcile_options *options, const ic
   const ice_policies *policies = &options->committer->policies;
   correcting self;
   *corrected = false;
-  ice_status status =
-      begin_correction(&self, options, lead, gaps ? ICE_STR("on_gap") : ICE_STR("on_reset"), err);
+  ice_status status = begin_correction(&self, options, lead, gaps ? ICE_STR("on_gap") : ICE_STR("on_reset"), err);
   for (uint32_t i = 0; status == ICE_OK && i < options->source->partition_count; i++) {
     const ice_source_partition *partition = &options->source->partitions[i];
     const ice_position_entry *entry = ice_position_find(&lead->position, partition->topic, partition->partition);
@@ -300,8 +299,8 @@ static ice_status check_partitions(const ice_reconcile_options *options, const i
   const ice_source *source = options->source;
   for (uint32_t i = 0; i < lead->position.entry_count; i++) {
     const ice_position_entry *entry = &lead->position.entries[i];
-    if (!options->committer->policies.reset_to_earliest && ice_source_find(source, entry->topic, entry->partition) < 0 &&
-        has_topic(source, entry->topic)) {
+    if (!options->committer->policies.reset_to_earliest &&
+        ice_source_find(source, entry->topic, entry->partition) < 0 && has_topic(source, entry->topic)) {
       ice_error_set(err, ICE_INVALID_STATE,
                     "topic %.*s has no partition %d, in which the table's position is %lld; the topic was recreated; "
                     "set on_reset: earliest to go on without it",

@@ -93,16 +93,16 @@ static int teardown(void **state) {
 static ice_status start(ice_error *err) {
   ice_ingest_destroy(self.ingest);
   self.ingest = NULL;
-  const ice_ingest_options options = {.catalog = self.catalog,
-                                      .port = ice_port_system(),
-                                      .sink = self.sink,
-                                      .tables = tables,
-                                      .table_count = 2,
-                                      .lead = self.lead,
-                                      .policies = self.policies,
-                                      .write = {.page_size = 4096, .row_group_size = 1 << 20,
-                                                .target_file_size = 1 << 20},
-                                      .spill_directory = "/tmp"};
+  const ice_ingest_options options = {
+      .catalog = self.catalog,
+      .port = ice_port_system(),
+      .sink = self.sink,
+      .tables = tables,
+      .table_count = 2,
+      .lead = self.lead,
+      .policies = self.policies,
+      .write = {.page_size = 4096, .row_group_size = 1 << 20, .target_file_size = 1 << 20},
+      .spill_directory = "/tmp"};
   assert_int_equal(ice_ingest_open(&options, &self.ingest, err), ICE_OK);
   return ice_ingest_start(self.ingest, &self.source, err);
 }
@@ -126,8 +126,7 @@ static void start_stops(const char *says) {
 // Consumes up to `to`: every record is dropped by a filter.
 static void add(uint32_t partition, int64_t to) {
   ice_source_partition *at = &self.partitions[partition];
-  const ice_chunk_range range = {
-      .partition = partition, .from = at->next, .to = to, .record_count = to - at->next};
+  const ice_chunk_range range = {.partition = partition, .from = at->next, .to = to, .record_count = to - at->next};
   ice_batch rows = {0};
   ice_pipeline_output output = {.tables = &rows, .table_count = 1};
   output.counts.records = output.counts.elements = output.counts.filtered = range.record_count;
@@ -193,9 +192,8 @@ static void roll_back(int steps, bool forget) {
   change_table(lead, &(ice_table_update){
                          .kind = ICE_UPDATE_SET_SNAPSHOT_REF, .text = ICE_REF_MAIN, .snapshot_id = at->snapshot_id});
   if (forget) {
-    change_table(lead, &(ice_table_update){.kind = ICE_UPDATE_REMOVE_SNAPSHOTS,
-                                           .snapshot_ids = lost,
-                                           .count = (uint32_t)steps});
+    change_table(lead, &(ice_table_update){
+                           .kind = ICE_UPDATE_REMOVE_SNAPSHOTS, .snapshot_ids = lost, .count = (uint32_t)steps});
   }
   ice_table_deinit(&table);
 }
@@ -533,8 +531,8 @@ static void test_reconcile__two_sinks_of_two_topics_share_a_table(void **state) 
 }
 
 static int yes;
-#define BOTH(f)                                                                       \
-  cmocka_unit_test_setup_teardown(f, setup, teardown),                                \
+#define BOTH(f)                                        \
+  cmocka_unit_test_setup_teardown(f, setup, teardown), \
       cmocka_unit_test_prestate_setup_teardown(f, setup, teardown, &yes)
 
 int main(void) {
