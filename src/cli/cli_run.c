@@ -106,12 +106,6 @@ static ice_status open_source(run *self, ice_error *err) {
   return ice_cli_open_source(&self->settings, &self->observer, &self->source, err);
 }
 
-// Files are looked at whenever the sink is idle; a broker is asked as often as the setting says.
-static int64_t discovery_interval(const ice_settings *settings) {
-  int64_t interval = ice_settings_number(settings, ICE_OPTION_ID_SOURCE_KAFKA_DISCOVERY);
-  return !ice_cli_source_is_kafka(settings) ? 0 : interval > 0 ? interval : -1;
-}
-
 static bool is_set_to(const ice_settings *settings, ice_option_id id, const char *value) {
   return ice_str_equal_c(ice_settings_text(settings, id), value);
 }
@@ -269,7 +263,7 @@ static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ic
       .commit_retries = (uint32_t)ice_settings_number(settings, ICE_OPTION_ID_COMMIT_RETRIES),
       .commit_retry_delay_ms = ice_settings_number(settings, ICE_OPTION_ID_COMMIT_RETRY_DELAY),
       .commit_give_up_ms = ice_settings_number(settings, ICE_OPTION_ID_COMMIT_GIVE_UP),
-      .discovery_interval_ms = discovery_interval(settings),
+      .discovery_interval_ms = ice_cli_discovery_interval(settings),
       .until_end = until_end,
       .growing = embedded ? ice_embedded_growing : NULL,
       .growing_context = embedded,

@@ -18,6 +18,11 @@ int64_t ice_cli_kafka_memory(const ice_settings *settings) {
   return share < KAFKA_MEMORY_MAX ? share : KAFKA_MEMORY_MAX;
 }
 
+int64_t ice_cli_discovery_interval(const ice_settings *settings) {
+  int64_t interval = ice_settings_number(settings, ICE_OPTION_ID_SOURCE_KAFKA_DISCOVERY);
+  return !ice_cli_source_is_kafka(settings) ? 0 : interval > 0 ? interval : -1;
+}
+
 bool ice_cli_source_is_kafka(const ice_settings *settings) {
   return ice_settings_text(settings, ICE_OPTION_ID_SOURCE_SEGMENT_DIRECTORY).size == 0;
 }
@@ -59,18 +64,26 @@ static ice_status read_properties(ice_settings *settings, ice_kafka_options *out
 
 static ice_status open_kafka(ice_settings *settings, const ice_observer *observer, ice_source **out, ice_error *err) {
   const ice_setting *topics = ice_settings_get(settings, ICE_OPTION_ID_SOURCE_KAFKA_TOPICS);
+  const char *oauth_ca_file = ice_settings_c_str(settings, ICE_OPTION_ID_SOURCE_KAFKA_OAUTH_CA_FILE);
   ice_kafka_options options = {
       .port = ice_port_system(),
       .observer = observer,
       .brokers = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_BROKERS),
       .topics = topics->items,
       .topic_count = topics->item_count,
+      .topic_pattern = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_TOPIC_PATTERN),
+      .discovery_interval_ms = ice_cli_discovery_interval(settings),
       .group = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_GROUP),
       .join_group = ice_str_equal_c(ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_ASSIGNMENT), "group"),
       .security_protocol = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SECURITY_PROTOCOL),
       .sasl_mechanism = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SASL_MECHANISM),
       .sasl_username = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SASL_USERNAME),
       .sasl_password = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SASL_PASSWORD),
+      .oauth_token_endpoint = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_OAUTH_TOKEN_ENDPOINT),
+      .oauth_client_id = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_OAUTH_CLIENT_ID),
+      .oauth_client_secret = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_OAUTH_CLIENT_SECRET),
+      .oauth_scope = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_OAUTH_SCOPE),
+      .oauth_ca_file = *oauth_ca_file != '\0' ? oauth_ca_file : NULL,
       .memory = ice_cli_kafka_memory(settings),
   };
   ice_status status = ICE_OK;
@@ -79,7 +92,9 @@ static ice_status open_kafka(ice_settings *settings, const ice_observer *observe
              "there is no source: set source.kafka.brokers (KAFKA_BROKERS), or "
              "source.segment.directory");
   }
-  ICE_TRY(ice_settings_require(settings, ICE_OPTION_ID_SOURCE_KAFKA_TOPICS, err));
+  if (options.topic_pattern.size == 0) {
+    ICE_TRY(ice_settings_require(settings, ICE_OPTION_ID_SOURCE_KAFKA_TOPICS, err));
+  }
   ICE_TRY(read_properties(settings, &options, err));
   ICE_TRY(ice_kafka_source_open(&options, out, err));
 done:

@@ -10,6 +10,9 @@
 /// What the Kafka client may hold of a memory budget, in bytes.
 int64_t ice_cli_kafka_memory(const ice_settings *settings);
 
+/// How often to look for new partitions, in milliseconds. 0: whenever the sink is idle, for files; -1: never.
+int64_t ice_cli_discovery_interval(const ice_settings *settings);
+
 /// True where records come from a broker.
 bool ice_cli_source_is_kafka(const ice_settings *settings);
 

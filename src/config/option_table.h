@@ -5,6 +5,8 @@ ICE_OPTION(NAME, "name", TEXT, NULL, NULL, NULL, NULL, 0, 0,
 ICE_OPTION(SOURCE_KAFKA_BROKERS, "source.kafka.brokers", TEXT, NULL, "KAFKA_BROKERS", NULL, NULL, 0, 0,
            "Bootstrap servers, host:port, separated by commas.")
 ICE_OPTION(SOURCE_KAFKA_TOPICS, "source.kafka.topics", LIST, NULL, "KAFKA_TOPIC", NULL, NULL, 0, 0, "Topics to read.")
+ICE_OPTION(SOURCE_KAFKA_TOPIC_PATTERN, "source.kafka.topic_pattern", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+           "Topics to read, those that appear later too: an extended regular expression of the whole name.")
 ICE_OPTION(SOURCE_KAFKA_GROUP, "source.kafka.group", TEXT, NULL, "KAFKA_GROUP_ID", NULL, NULL, 0, 0,
            "Consumer group. Its offsets are written for lag tools only; the table holds the position.")
 ICE_OPTION(SOURCE_KAFKA_ASSIGNMENT, "source.kafka.assignment", CHOICE, "all", NULL, NULL, "all|group", 0, 0,
@@ -24,6 +26,16 @@ ICE_OPTION(SOURCE_KAFKA_SASL_USERNAME, "source.kafka.sasl_username", TEXT, NULL,
            0, "SASL user name.")
 ICE_OPTION(SOURCE_KAFKA_SASL_PASSWORD, "source.kafka.sasl_password", SECRET, NULL, "KAFKA_SASL_PASSWORD", NULL, NULL,
            0, 0, "SASL password.")
+ICE_OPTION(SOURCE_KAFKA_OAUTH_TOKEN_ENDPOINT, "source.kafka.oauth_token_endpoint", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+           "SASL/OAUTHBEARER: URL that gives tokens for client credentials.")
+ICE_OPTION(SOURCE_KAFKA_OAUTH_CLIENT_ID, "source.kafka.oauth_client_id", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+           "Client id for the token endpoint.")
+ICE_OPTION(SOURCE_KAFKA_OAUTH_CLIENT_SECRET, "source.kafka.oauth_client_secret", SECRET, NULL, NULL, NULL, NULL, 0, 0,
+           "Client secret for the token endpoint.")
+ICE_OPTION(SOURCE_KAFKA_OAUTH_SCOPE, "source.kafka.oauth_scope", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+           "Scope to ask for, where the token endpoint wants one.")
+ICE_OPTION(SOURCE_KAFKA_OAUTH_CA_FILE, "source.kafka.oauth_ca_file", PATH, NULL, NULL, NULL, NULL, 0, 0,
+           "Certificates to trust for the token endpoint, in place of the system's.")
 ICE_OPTION(SOURCE_KAFKA_PROPERTIES, "source.kafka.properties", TREE, NULL, NULL, NULL, NULL, 0, 0,
            "Any librdkafka setting, by its own name. Those that exactly-once rests on are icesink's own.")
 ICE_OPTION(SOURCE_SEGMENT_DIRECTORY, "source.segment.directory", PATH, NULL, NULL, NULL, NULL, 0, 0,

@@ -118,3 +118,19 @@ ice_str ice_http_url_shown(ice_str text) {
   }
   return text;
 }
+
+ice_status ice_http_url_encode(ice_str text, ice_bytes *out, ice_error *err) {
+  static const char digits[] = "0123456789ABCDEF";
+  static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  ice_status status = ICE_OK;
+  for (size_t i = 0; status == ICE_OK && i < text.size; i++) {
+    uint8_t byte = (uint8_t)text.data[i];
+    if (byte != 0 && strchr(unreserved, byte)) {
+      status = ice_bytes_append_u8(out, byte, err);
+    } else {
+      const char coded[3] = {'%', digits[byte >> 4], digits[byte & 15]};
+      status = ice_bytes_append(out, coded, sizeof coded, err);
+    }
+  }
+  return status;
+}

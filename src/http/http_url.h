@@ -3,6 +3,7 @@
 #define ICE_HTTP_HTTP_URL_H
 
 #include "base/arena.h"
+#include "base/bytes.h"
 
 enum { ICE_HTTP_URL_MAX = 16384 };
 
@@ -22,5 +23,8 @@ ICE_MUST_CHECK ice_status ice_http_url_read(ice_str text, ice_arena *arena, ice_
 /// The part of a URL that may be shown: user information and query left out. A view of `text` where that is possible,
 /// otherwise "(URL with credentials)".
 ice_str ice_http_url_shown(ice_str text);
+
+/// Append `text` percent-encoded: all bytes but the unreserved ones (RFC 3986, section 2.3).
+ICE_MUST_CHECK ice_status ice_http_url_encode(ice_str text, ice_bytes *out, ice_error *err);
 
 #endif

@@ -32,7 +32,7 @@ static void take_error(rd_kafka_t *client, int code, const char *reason, void *o
     (void)rd_kafka_fatal_error(client, text, sizeof text);
     snprintf(self->last_error, sizeof self->last_error, "%s", text);
     self->broken = ICE_IO;
-  } else if (ice_kafka_is_authorization((rd_kafka_resp_err_t)code)) {
+  } else if (ice_kafka_is_authorization((rd_kafka_resp_err_t)code) && !ice_kafka_oauth_waits(self->oauth)) {
     self->broken = ICE_AUTH;
   } else {
     ice_log_field field = ICE_LOG_TEXT("error", ice_str_of(reason));
@@ -88,17 +88,11 @@ static void kafka_destroy(ice_source *source) {
     rd_kafka_queue_destroy(self->commits);
   }
   ice_kafka_group_destroy(self->group);
-  for (uint32_t i = 0; i < self->topic_count; i++) {
-    if (self->handles && self->handles[i]) {
-      rd_kafka_topic_destroy(self->handles[i]);
-    }
-    free(self->topics[i]);
-  }
+  ice_kafka_topics_deinit(self);
   if (self->client) {
     rd_kafka_destroy_flags(self->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   }
-  free(self->topics);
-  free(self->handles);
+  ice_kafka_oauth_destroy(self->oauth);
   free(self->base.partitions);
   free(self->told);
   free(self->leaders);
@@ -115,35 +109,10 @@ static const ice_source_interface kafka_interface = {
     .destroy = kafka_destroy,
 };
 
-static ice_status copy_topics(ice_kafka_source *self, const ice_kafka_options *options, ice_error *err) {
-  ice_status status = ICE_OK;
-  if (options->topic_count == 0 || options->topic_count > ICE_KAFKA_TOPICS_MAX) {
-    ICE_FAIL(ICE_INVALID_ARGUMENT, "source.kafka.topics must name 1 to %d topics", (int)ICE_KAFKA_TOPICS_MAX);
-  }
-  self->topics = calloc(options->topic_count, sizeof(char *));
-  self->handles = calloc(options->topic_count, sizeof(rd_kafka_topic_t *));
-  self->messages = calloc(ICE_KAFKA_STEP_RECORDS, sizeof(rd_kafka_message_t *));
-  if (!self->topics || !self->handles || !self->messages) {
-    ICE_FAIL(ICE_NO_MEMORY, "out of memory for a Kafka source");
-  }
-  for (uint32_t i = 0; i < options->topic_count; i++) {
-    ice_str topic = options->topics[i];
-    if (topic.size == 0 || topic.size > 249 || memchr(topic.data, '\0', topic.size)) {
-      ICE_FAIL(ICE_INVALID_ARGUMENT, "source.kafka.topics: a topic's name has 1 to 249 characters");
-    }
-    for (uint32_t j = 0; j < i; j++) {
-      if (ice_str_equal_c(topic, self->topics[j])) {
-        ICE_FAIL(ICE_INVALID_ARGUMENT, "source.kafka.topics: %s is named twice", self->topics[j]);
-      }
-    }
-    self->topics[i] = strndup(topic.data, topic.size);
-    if (!self->topics[i]) {
-      ICE_FAIL(ICE_NO_MEMORY, "out of memory for a Kafka source");
-    }
-    self->topic_count++;
-  }
-done:
-  return status;
+static void refresh_token(rd_kafka_t *client, const char *config, void *opaque) {
+  (void)config;
+  const ice_kafka_source *self = opaque;
+  ice_kafka_oauth_refresh(self->oauth, client);
 }
 
 static int64_t number_of(const rd_kafka_conf_t *conf, const char *name) {
@@ -164,21 +133,21 @@ static ice_status create_client(ice_kafka_source *self, const ice_kafka_options 
   rd_kafka_conf_set_opaque(conf, self);
   rd_kafka_conf_set_log_cb(conf, take_log);
   rd_kafka_conf_set_error_cb(conf, take_error);
+  if (self->oauth) {
+    rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf, refresh_token);
+  }
   self->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, problem, sizeof problem);
   if (!self->client) {
     rd_kafka_conf_destroy(conf);
     ICE_FAIL(ICE_INVALID_ARGUMENT, "librdkafka does not start: %s", problem);
   }
+  if (self->oauth) {
+    ICE_TRY(ice_kafka_oauth_enable(self->client, err));
+  }
   self->records = rd_kafka_queue_get_consumer(self->client);
   self->commits = rd_kafka_queue_new(self->group ? ice_kafka_group_client(self->group) : self->client);
   if (!self->records || !self->commits) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a Kafka client");
-  }
-  for (uint32_t i = 0; i < self->topic_count; i++) {
-    self->handles[i] = rd_kafka_topic_new(self->client, self->topics[i], NULL);
-    if (!self->handles[i]) {
-      ICE_FAIL(ICE_INVALID_ARGUMENT, "topic %s: %s", self->topics[i], rd_kafka_err2str(rd_kafka_last_error()));
-    }
   }
 done:
   return status;
@@ -203,12 +172,17 @@ ice_status ice_kafka_source_open(const ice_kafka_options *options, ice_source **
   if (options->brokers.size == 0) {
     ICE_FAIL(ICE_INVALID_ARGUMENT, "source.kafka.brokers is not set");
   }
-  ICE_TRY(copy_topics(self, options, err));
+  self->messages = calloc(ICE_KAFKA_STEP_RECORDS, sizeof(rd_kafka_message_t *));
+  if (!self->messages) {
+    ICE_FAIL(ICE_NO_MEMORY, "out of memory for a Kafka source");
+  }
+  ICE_TRY(ice_kafka_oauth_create(options, &self->oauth, err));
   if (options->join_group) {
-    ICE_TRY(ice_kafka_group_create(options, &self->group, err));
+    ICE_TRY(ice_kafka_group_create(options, self->oauth, &self->group, err));
     self->base.joining = true;
   }
   ICE_TRY(create_client(self, options, err));
+  ICE_TRY(ice_kafka_topics_init(self, options, err));
   *out = &self->base;
   self = NULL;
 done:

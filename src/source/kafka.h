@@ -7,7 +7,12 @@
 #include "port/port.h"
 #include "source/source.h"
 
-enum { ICE_KAFKA_PARTITIONS_MAX = 10000, ICE_KAFKA_TOPICS_MAX = 1000 };
+enum {
+  ICE_KAFKA_PARTITIONS_MAX = 10000,
+  ICE_KAFKA_TOPICS_MAX = 1000,
+  ICE_KAFKA_TOPIC_MAX = 249,
+  ICE_KAFKA_PATTERN_MAX = 1000
+};
 
 /// A setting of librdkafka, by its own name.
 typedef struct ice_kafka_property {
@@ -22,6 +27,11 @@ typedef struct ice_kafka_options {
   ice_str brokers;
   const ice_str *topics;
   uint32_t topic_count;
+  /// Read every topic whose whole name matches, beside `topics`: a POSIX extended regular expression. Empty: none.
+  /// Names that begin with two underscores are the broker's own and never match.
+  ice_str topic_pattern;
+  /// How often a group looks for new partitions, in milliseconds; 0: librdkafka's own default; -1: never.
+  int64_t discovery_interval_ms;
   /// Where offsets are written for lag tools; empty: nowhere.
   ice_str group;
   /// Read the partitions that the group gives to this process; false: all of them.
@@ -31,6 +41,13 @@ typedef struct ice_kafka_options {
   ice_str sasl_mechanism;
   ice_str sasl_username;
   ice_str sasl_password;
+  /// SASL/OAUTHBEARER by client credentials: where tokens come from (empty: none), for whom, with what scope (may be
+  /// empty), and the certificates to trust in place of the system's (may be NULL).
+  ice_str oauth_token_endpoint;
+  ice_str oauth_client_id;
+  ice_str oauth_client_secret;
+  ice_str oauth_scope;
+  const char *oauth_ca_file;
   const ice_kafka_property *properties;
   size_t property_count;
   /// What fetched records may hold in memory, in bytes; 0: 32 MiB.

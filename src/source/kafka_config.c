@@ -136,6 +136,10 @@ ice_status ice_kafka_config_create(const ice_kafka_options *options, rd_kafka_co
   ICE_TRY(set_memory(conf, options->memory, err));
   ICE_TRY(set_text(conf, "security.protocol", options->security_protocol, err));
   ICE_TRY(set_text(conf, "sasl.mechanism", options->sasl_mechanism, err));
+  if (options->oauth_token_endpoint.size > 0) {
+    ICE_TRY(set(conf, "sasl.mechanism", "OAUTHBEARER", err));
+    rd_kafka_conf_enable_sasl_queue(conf, 1);
+  }
   ICE_TRY(set_text(conf, "sasl.username", options->sasl_username, err));
   ICE_TRY(set_text(conf, "sasl.password", options->sasl_password, err));
   for (size_t i = 0; i < options->property_count; i++) {
@@ -151,4 +155,13 @@ done:
     rd_kafka_conf_destroy(conf);
   }
   return status;
+}
+
+ice_status ice_kafka_pattern(ice_str pattern, char *out, size_t size, ice_error *err) {
+  if (pattern.size > ICE_KAFKA_PATTERN_MAX || memchr(pattern.data, '\0', pattern.size)) {
+    return ice_error_set(err, ICE_INVALID_ARGUMENT, "source.kafka.topic_pattern has at most %d characters",
+                         (int)ICE_KAFKA_PATTERN_MAX);
+  }
+  snprintf(out, size, "^(%.*s)$", ICE_STR_ARG(pattern));
+  return ICE_OK;
 }

@@ -13,4 +13,8 @@ enum { ICE_KAFKA_QUEUE_BACKOFF_VERSION = 0x020200ff };
 ICE_MUST_CHECK ice_status ice_kafka_config_create(const ice_kafka_options *options, rd_kafka_conf_t **out,
                                                   ice_error *err);
 
+/// The pattern of topics as both regcomp and librdkafka's subscription take it: of the whole name.
+/// Errors: INVALID_ARGUMENT (too long, or with a zero byte).
+ICE_MUST_CHECK ice_status ice_kafka_pattern(ice_str pattern, char *out, size_t size, ice_error *err);
+
 #endif

@@ -1,6 +1,7 @@
 #include "source/kafka_group_priv.h"
 
 #include "source/kafka_config_priv.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -176,6 +177,15 @@ static ice_status subscribe(ice_kafka_group *group, const ice_kafka_options *opt
     name[size] = '\0';
     rd_kafka_topic_partition_list_add(list, name, RD_KAFKA_PARTITION_UA);
   }
+  if (options->topic_pattern.size > 0) {
+    char pattern[ICE_KAFKA_PATTERN_MAX + 8];
+    ice_status status = ice_kafka_pattern(options->topic_pattern, pattern, sizeof pattern, err);
+    if (status != ICE_OK) {
+      rd_kafka_topic_partition_list_destroy(list);
+      return status;
+    }
+    rd_kafka_topic_partition_list_add(list, pattern, RD_KAFKA_PARTITION_UA);
+  }
   rd_kafka_resp_err_t code = rd_kafka_subscribe(group->client, list);
   rd_kafka_topic_partition_list_destroy(list);
   return code == RD_KAFKA_RESP_ERR_NO_ERROR
@@ -183,7 +193,27 @@ static ice_status subscribe(ice_kafka_group *group, const ice_kafka_options *opt
              : ice_error_set(err, ICE_INVALID_ARGUMENT, "librdkafka does not subscribe: %s", rd_kafka_err2str(code));
 }
 
-ice_status ice_kafka_group_create(const ice_kafka_options *options, ice_kafka_group **out, ice_error *err) {
+// The member's view of the topics decides when the group divides new partitions.
+static ice_status set_discovery(rd_kafka_conf_t *conf, const ice_kafka_options *options, ice_error *err) {
+  char text[24];
+  char problem[PROBLEM_MAX];
+  if (options->discovery_interval_ms == 0) {
+    return ICE_OK;
+  }
+  snprintf(text, sizeof text, "%lld", (long long)options->discovery_interval_ms);
+  return rd_kafka_conf_set(conf, "topic.metadata.refresh.interval.ms", text, problem, sizeof problem) ==
+                 RD_KAFKA_CONF_OK
+             ? ICE_OK
+             : ice_error_set(err, ICE_INVALID_ARGUMENT, "source.kafka.discovery_interval: %s", problem);
+}
+
+static void refresh_token(rd_kafka_t *client, const char *config, void *opaque) {
+  (void)config;
+  ice_kafka_oauth_refresh(opaque, client);
+}
+
+ice_status ice_kafka_group_create(const ice_kafka_options *options, ice_kafka_oauth *oauth, ice_kafka_group **out,
+                                  ice_error *err) {
   *out = NULL;
   char problem[PROBLEM_MAX];
   rd_kafka_conf_t *conf = NULL;
@@ -196,13 +226,21 @@ ice_status ice_kafka_group_create(const ice_kafka_options *options, ice_kafka_gr
     ICE_FAIL(ICE_INVALID_ARGUMENT, "source.kafka.assignment: group needs source.kafka.group");
   }
   ICE_TRY(ice_kafka_config_create(options, &conf, err));
+  ICE_TRY(set_discovery(conf, options, err));
   rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR);
   // What troubles the broker is reported by the reading client.
   rd_kafka_conf_set_log_cb(conf, NULL);
+  if (oauth) {
+    rd_kafka_conf_set_opaque(conf, oauth);
+    rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf, refresh_token);
+  }
   group->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, problem, sizeof problem);
   if (!group->client) {
     rd_kafka_conf_destroy(conf);
     ICE_FAIL(ICE_INVALID_ARGUMENT, "librdkafka does not start: %s", problem);
+  }
+  if (oauth) {
+    ICE_TRY(ice_kafka_oauth_enable(group->client, err));
   }
   rd_kafka_poll_set_consumer(group->client);
   group->events = rd_kafka_queue_get_consumer(group->client);

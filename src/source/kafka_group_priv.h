@@ -4,17 +4,17 @@
 #ifndef ICE_SOURCE_KAFKA_GROUP_PRIV_H
 #define ICE_SOURCE_KAFKA_GROUP_PRIV_H
 
-#include "source/kafka.h"
+#include "source/kafka_oauth_priv.h"
 #include <librdkafka/rdkafka.h>
 
 typedef struct ice_kafka_group ice_kafka_group;
 
 /// Join the group of `options` for its topics; nothing is awaited.
 ///
-/// Ownership: `*out` is the caller's to destroy. Errors: INVALID_ARGUMENT (no group, a setting that librdkafka refuses),
+/// Ownership: `*out` is the caller's to destroy; `oauth` (may be NULL) is borrowed while it lives. Errors: INVALID_ARGUMENT (no group, a setting that librdkafka refuses),
 /// NO_MEMORY. Threads: the source's own.
-ICE_MUST_CHECK ice_status ice_kafka_group_create(const ice_kafka_options *options, ice_kafka_group **out,
-                                                 ice_error *err);
+ICE_MUST_CHECK ice_status ice_kafka_group_create(const ice_kafka_options *options, ice_kafka_oauth *oauth,
+                                                 ice_kafka_group **out, ice_error *err);
 /// Leave the group, waiting at most two seconds for it. Accepts NULL.
 void ice_kafka_group_destroy(ice_kafka_group *group);
 

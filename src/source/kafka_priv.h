@@ -4,6 +4,7 @@
 
 #include "source/kafka_config_priv.h"
 #include "source/kafka_group_priv.h"
+#include <regex.h>
 
 enum {
   ICE_KAFKA_ERROR_MAX = 256,
@@ -19,10 +20,13 @@ typedef struct ice_kafka_source {
   rd_kafka_t *client;
   rd_kafka_queue_t *records;
   rd_kafka_queue_t *commits;
+  ice_kafka_oauth *oauth;  ///< NULL: no tokens
   ice_kafka_group *group;  ///< NULL: all partitions are this process's
   char **topics;
   rd_kafka_topic_t **handles;  ///< keep the topics known to the client
   uint32_t topic_count;
+  bool has_pattern;
+  regex_t pattern;
   uint32_t capacity;
   int64_t *told;     ///< per partition: what the group was told last, -1 before
   int32_t *leaders;  ///< per partition: the broker that had it when last looked at, -1: none
@@ -64,6 +68,10 @@ ice_status ice_kafka_fail_request(ice_kafka_source *self, const char *what, rd_k
 
 // kafka_topics.c: topics, partitions, and where their logs begin and end.
 
+/// Take over the topics and the pattern. Errors: INVALID_ARGUMENT, NO_MEMORY.
+ICE_MUST_CHECK ice_status ice_kafka_topics_init(ice_kafka_source *self, const ice_kafka_options *options,
+                                                ice_error *err);
+void ice_kafka_topics_deinit(ice_kafka_source *self);
 ICE_MUST_CHECK ice_status ice_kafka_refresh(ice_source *source, ice_error *err);
 /// Bring the known ends up to date from what the fetch answers said; costs no request.
 void ice_kafka_update_ends(ice_kafka_source *self);

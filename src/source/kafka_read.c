@@ -154,7 +154,8 @@ static ice_status fail_offset(ice_kafka_source *self, const ice_source_partition
 }
 
 // Whatever may stand for skipped records ends the run: librdkafka goes on behind a batch that it could not read.
-static ice_status take_failure(ice_kafka_source *self, const rd_kafka_message_t *message, int64_t index, ice_error *err) {
+static ice_status take_failure(ice_kafka_source *self, const rd_kafka_message_t *message, int64_t index,
+                               ice_error *err) {
   rd_kafka_resp_err_t code = message->err;
   const char *text = rd_kafka_message_errstr(message);
   if (passes_by_itself(code)) {
@@ -170,7 +171,10 @@ static ice_status take_failure(ice_kafka_source *self, const rd_kafka_message_t 
                  code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
   bool damaged = code == RD_KAFKA_RESP_ERR__BAD_MSG || code == RD_KAFKA_RESP_ERR__BAD_COMPRESSION ||
                  code == RD_KAFKA_RESP_ERR_INVALID_MSG;
-  ice_status status = ice_kafka_is_authorization(code) ? ICE_AUTH : missing ? ICE_NOT_FOUND : damaged ? ICE_CORRUPT : ICE_IO;
+  ice_status status = ice_kafka_is_authorization(code) ? ICE_AUTH
+                      : missing                        ? ICE_NOT_FOUND
+                      : damaged                        ? ICE_CORRUPT
+                                                       : ICE_IO;
   ice_error_set(err, status, "Kafka: %s", text);
   if (err) {
     err->origin_code = code;
@@ -182,8 +186,8 @@ static ice_status take_failure(ice_kafka_source *self, const rd_kafka_message_t 
   return status;
 }
 
-static ice_status take_message(ice_kafka_source *self, const rd_kafka_message_t *message, taken *run, ice_chunk *chunk,
-                               ice_error *err) {
+static ice_status take_message(ice_kafka_source *self, const rd_kafka_message_t *message, taken *run,
+                               ice_chunk *chunk, ice_error *err) {
   int64_t index = find_index(self, message);
   bool at_end = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
   if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && !at_end) {
@@ -212,7 +216,8 @@ done:
 }
 
 // Takes one step from the queue; `*count` is how much there was.
-static ice_status take_step(ice_kafka_source *self, int timeout_ms, ice_chunk *chunk, ssize_t *count, ice_error *err) {
+static ice_status take_step(ice_kafka_source *self, int timeout_ms, ice_chunk *chunk, ssize_t *count,
+                            ice_error *err) {
   taken run = {0};
   ice_status status = ICE_OK;
   *count = rd_kafka_consume_batch_queue(self->records, timeout_ms, self->messages, ICE_KAFKA_STEP_RECORDS);
@@ -284,8 +289,9 @@ ice_status ice_kafka_poll(ice_source *source, ice_chunk *chunk, int64_t timeout_
   }
   // Records may be empty, so their number is bounded too; what does not fit waits in the queue.
   size_t records_max = chunk->record_count + POLL_RECORDS;
-  records_max =
-      records_max < ICE_CHUNK_RECORDS_MAX - ICE_KAFKA_STEP_RECORDS ? records_max : ICE_CHUNK_RECORDS_MAX - ICE_KAFKA_STEP_RECORDS;
+  records_max = records_max < ICE_CHUNK_RECORDS_MAX - ICE_KAFKA_STEP_RECORDS
+                    ? records_max
+                    : ICE_CHUNK_RECORDS_MAX - ICE_KAFKA_STEP_RECORDS;
   if (chunk->record_count >= records_max) {
     goto done;
   }

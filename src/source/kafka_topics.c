@@ -5,6 +5,96 @@
 
 enum { ENDS_EVERY_US = 500000 };  // how often the known ends of the logs are brought up to date
 
+// Topics --------------------------------------------------------------------------------------------------------------
+
+static bool is_known(const ice_kafka_source *self, const char *topic) {
+  for (uint32_t i = 0; i < self->topic_count; i++) {
+    if (strcmp(self->topics[i], topic) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static ice_status add_topic(ice_kafka_source *self, ice_str topic, ice_error *err) {
+  if (topic.size == 0 || topic.size > ICE_KAFKA_TOPIC_MAX || memchr(topic.data, '\0', topic.size)) {
+    return ice_error_set(err, ICE_INVALID_ARGUMENT, "source.kafka.topics: a topic's name has 1 to %d characters",
+                         (int)ICE_KAFKA_TOPIC_MAX);
+  }
+  if (self->topic_count == ICE_KAFKA_TOPICS_MAX) {
+    return ice_error_set(err, ICE_LIMIT, "more than %d topics", (int)ICE_KAFKA_TOPICS_MAX);
+  }
+  char *name = strndup(topic.data, topic.size);
+  if (!name) {
+    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for a topic");
+  }
+  rd_kafka_topic_t *handle = NULL;
+  ice_status status = ICE_OK;
+  if (is_known(self, name)) {
+    ICE_FAIL(ICE_INVALID_ARGUMENT, "source.kafka.topics: %s is named twice", name);
+  }
+  handle = rd_kafka_topic_new(self->client, name, NULL);
+  if (!handle) {
+    ICE_FAIL(ICE_INVALID_ARGUMENT, "topic %s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
+  }
+  self->handles[self->topic_count] = handle;
+  self->topics[self->topic_count++] = name;
+  name = NULL;
+done:
+  free(name);
+  return status;
+}
+
+static ice_status compile_pattern(ice_kafka_source *self, ice_str pattern, ice_error *err) {
+  char text[ICE_KAFKA_PATTERN_MAX + 8];
+  char problem[ICE_KAFKA_ERROR_MAX];
+  ice_status status = ice_kafka_pattern(pattern, text, sizeof text, err);
+  if (status != ICE_OK) {
+    return status;
+  }
+  int code = regcomp(&self->pattern, text, REG_EXTENDED | REG_NOSUB);
+  if (code != 0) {
+    (void)regerror(code, &self->pattern, problem, sizeof problem);
+    return ice_error_set(err, ICE_INVALID_ARGUMENT, "source.kafka.topic_pattern: %s", problem);
+  }
+  self->has_pattern = true;
+  return ICE_OK;
+}
+
+ice_status ice_kafka_topics_init(ice_kafka_source *self, const ice_kafka_options *options, ice_error *err) {
+  ice_status status = ICE_OK;
+  self->topics = calloc(ICE_KAFKA_TOPICS_MAX, sizeof(char *));
+  self->handles = calloc(ICE_KAFKA_TOPICS_MAX, sizeof(rd_kafka_topic_t *));
+  if (!self->topics || !self->handles) {
+    ICE_FAIL(ICE_NO_MEMORY, "out of memory for the topics of a Kafka source");
+  }
+  if (options->topic_count == 0 && options->topic_pattern.size == 0) {
+    ICE_FAIL(ICE_INVALID_ARGUMENT, "source.kafka.topics must name 1 to %d topics", (int)ICE_KAFKA_TOPICS_MAX);
+  }
+  for (uint32_t i = 0; i < options->topic_count; i++) {
+    ICE_TRY(add_topic(self, options->topics[i], err));
+  }
+  if (options->topic_pattern.size > 0) {
+    ICE_TRY(compile_pattern(self, options->topic_pattern, err));
+  }
+done:
+  return status;
+}
+
+void ice_kafka_topics_deinit(ice_kafka_source *self) {
+  for (uint32_t i = 0; i < self->topic_count; i++) {
+    rd_kafka_topic_destroy(self->handles[i]);
+    free(self->topics[i]);
+  }
+  if (self->has_pattern) {
+    regfree(&self->pattern);
+  }
+  free(self->topics);
+  free(self->handles);
+}
+
+// Partitions ----------------------------------------------------------------------------------------------------------
+
 static ice_status reserve_partition(ice_kafka_source *self, ice_error *err) {
   if (self->base.partition_count < self->capacity) {
     return ICE_OK;
@@ -52,31 +142,55 @@ done:
   return status;
 }
 
+static ice_status take_topic(ice_kafka_source *self, const char *name, const struct rd_kafka_metadata_topic *topic,
+                             ice_error *err) {
+  if (!topic || topic->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    char what[ICE_KAFKA_TOPIC_MAX + 16];
+    snprintf(what, sizeof what, "topic %s", name);
+    return ice_kafka_fail_request(self, what, topic ? topic->err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, err);
+  }
+  ice_status status = add_topic_partitions(self, name, topic->partition_cnt, err);
+  for (int i = 0; status == ICE_OK && i < topic->partition_cnt; i++) {
+    int64_t index = ice_source_find(&self->base, ice_str_of(name), topic->partitions[i].id);
+    if (index >= 0) {
+      self->leaders[index] = topic->partitions[i].leader;
+    }
+  }
+  return status;
+}
+
+// Topics that match the pattern and were not there before.
+static ice_status add_matching(ice_kafka_source *self, const struct rd_kafka_metadata *known, ice_error *err) {
+  for (int i = 0; i < known->topic_cnt; i++) {
+    const char *name = known->topics[i].topic;
+    if (strncmp(name, "__", 2) != 0 && regexec(&self->pattern, name, 0, NULL, 0) == 0 && !is_known(self, name)) {
+      ice_status status = add_topic(self, ice_str_of(name), err);
+      if (status != ICE_OK) {
+        return status;
+      }
+    }
+  }
+  return self->topic_count > 0 ? ICE_OK
+                               : ice_error_set(err, ICE_NOT_FOUND, "no topic matches source.kafka.topic_pattern");
+}
+
 static ice_status find_partitions(ice_kafka_source *self, ice_error *err) {
   const struct rd_kafka_metadata *known = NULL;
   ice_status status = ICE_OK;
-  rd_kafka_resp_err_t code = rd_kafka_metadata(self->client, 0, NULL, &known, self->request_timeout_ms);
+  rd_kafka_resp_err_t code =
+      rd_kafka_metadata(self->client, self->has_pattern, NULL, &known, self->request_timeout_ms);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return ice_kafka_fail_request(self, "the broker was asked for its topics", code, err);
+  }
+  if (self->has_pattern) {
+    ICE_TRY(add_matching(self, known, err));
   }
   for (uint32_t i = 0; i < self->topic_count; i++) {
     const struct rd_kafka_metadata_topic *topic = NULL;
     for (int j = 0; j < known->topic_cnt && !topic; j++) {
       topic = strcmp(known->topics[j].topic, self->topics[i]) == 0 ? &known->topics[j] : NULL;
     }
-    if (!topic || topic->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      char what[ICE_KAFKA_ERROR_MAX + 16];
-      snprintf(what, sizeof what, "topic %s", self->topics[i]);
-      status = ice_kafka_fail_request(self, what, topic ? topic->err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, err);
-      goto done;
-    }
-    ICE_TRY(add_topic_partitions(self, self->topics[i], topic->partition_cnt, err));
-    for (int j = 0; j < topic->partition_cnt; j++) {
-      int64_t index = ice_source_find(&self->base, ice_str_of(self->topics[i]), topic->partitions[j].id);
-      if (index >= 0) {
-        self->leaders[index] = topic->partitions[j].leader;
-      }
-    }
+    ICE_TRY(take_topic(self, self->topics[i], topic, err));
   }
 done:
   rd_kafka_metadata_destroy(known);
