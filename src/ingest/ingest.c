@@ -222,6 +222,17 @@ static ice_status check_offset(const ice_source_partition *partition, int64_t of
   return ICE_OK;
 }
 
+static bool is_beyond(const ice_position *position, const ice_source *source) {
+  for (uint32_t i = 0; i < source->partition_count; i++) {
+    const ice_source_partition *partition = &source->partitions[i];
+    const ice_position_entry *entry = ice_position_find(position, partition->topic, partition->partition);
+    if (!partition->excluded && entry && entry->offset > partition->log_end) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static ice_status seek_partitions(ice_ingest *ingest, const ice_position *position, ice_source *source,
                                   ice_error *err) {
   ice_status status = reserve_partitions(ingest, source->partition_count, err);
@@ -260,6 +271,11 @@ ice_status ice_ingest_start(ice_ingest *ingest, ice_source *source, ice_error *e
   if (!complete) {
     ICE_FAIL(ICE_CONFLICT, "the followers of %.*s.%.*s cannot be brought up to it: other writers are faster",
              ICE_IDENT_ARG(ingest->order[0]));
+  }
+  if (is_beyond(&lead.position, source)) {
+    // The ends were looked at before the position was loaded; another process may have read further since. Only ends that are
+    // newer than the position say that the topic is not the one it was.
+    ICE_TRY(ice_source_refresh(source, err));
   }
   ICE_TRY(seek_partitions(ingest, &lead.position, source, err));
 done:
