@@ -21,8 +21,9 @@ static ice_status read_property(const ice_committer *committer, const ice_table 
 static ice_status check_rollback(const ice_committer *committer, ice_table_ident ident, const ice_lead *lead,
                                  ice_error *err) {
   const ice_snapshot *head = ice_table_ref_snapshot(lead->table.metadata, ICE_REF_MAIN);
-  bool rolled_back = !head || ice_table_is_ancestor(lead->table.metadata, lead->position.snapshot_id,
-                                                    head->snapshot_id) == ICE_ANCESTRY_NO;
+  bool rolled_back =
+      !head || ice_table_is_ancestor(lead->table.metadata, lead->position.snapshot_id, lead->position.sequence_number,
+                                     head->snapshot_id) == ICE_ANCESTRY_NO;
   if (!rolled_back || committer->on_rollback == ICE_ROLLBACK_CONTINUE) {
     return ICE_OK;
   }
