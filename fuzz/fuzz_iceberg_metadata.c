@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   ice_error err;
   ice_str text = {.data = (const char *)data, .size = size};
   if (ice_table_metadata_parse(text, &table, &err) == ICE_OK) {
-    (void)ice_table_is_ancestor(table, 1, table->current_snapshot_id);
+    (void)ice_table_is_ancestor(table, 1, 2, table->current_snapshot_id);
     change(table);
   }
   if (ice_json_text_parse(text, &body, &err) == ICE_OK) {

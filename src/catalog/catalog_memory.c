@@ -10,7 +10,7 @@ enum { NAME_MAX_SIZE = 1 << 12 };
 typedef struct memory_table {
   char *namespace_name;
   char *name;
-  ice_bytes metadata;  ///< JSON text
+  json_t *metadata;  ///< never changed, so every load shares it
   int64_t version;
   bool present;
 } memory_table;
@@ -68,7 +68,7 @@ static void destroy_table(memory_table *table) {
   if (table) {
     free(table->namespace_name);
     free(table->name);
-    ice_bytes_deinit(&table->metadata);
+    json_decref(table->metadata);
     free(table);
   }
 }
@@ -138,7 +138,7 @@ static ice_status read_table(const memory_table *table, ice_table *out, ice_erro
   ice_bytes location;
   ice_bytes_init(&location, ICE_METADATA_BYTES_MAX);
   *out = (ice_table){0};
-  ICE_TRY(ice_table_metadata_parse(ice_bytes_str(&table->metadata), &out->metadata, err));
+  ICE_TRY(ice_table_metadata_from_json(table->metadata, &out->metadata, err));
   ICE_TRY(ice_bytes_append_format(&location, err, "%.*s/metadata/%05lld-memory.metadata.json",
                                   ICE_STR_ARG(out->metadata->location), (long long)table->version));
   out->metadata_location = strndup((const char *)location.data, location.size);
@@ -153,6 +153,21 @@ done:
   return status;
 }
 
+static json_t *document_of(const ice_table_metadata *metadata) {
+  // json_incref wants one that may be changed; counting references is no change of the document.
+  union {
+    const json_t *given;
+    json_t *counted;
+  } document = {.given = metadata->document};
+  return json_incref(document.counted);
+}
+
+static void keep_metadata(memory_table *table, const ice_table_metadata *metadata) {
+  json_decref(table->metadata);
+  table->metadata = document_of(metadata);
+  table->version++;
+}
+
 static ice_status add_table(memory_catalog *self, ice_table_ident ident, memory_table **out, ice_error *err) {
   ice_bytes key;
   memory_table *table = calloc(1, sizeof *table);
@@ -163,7 +178,6 @@ static ice_status add_table(memory_catalog *self, ice_table_ident ident, memory_
   if (!table) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a table");
   }
-  ice_bytes_init(&table->metadata, ICE_METADATA_BYTES_MAX);
   table->namespace_name = strndup(ident.namespace_name.data, ident.namespace_name.size);
   table->name = strndup(ident.name.data, ident.name.size);
   if (!table->namespace_name || !table->name) {
@@ -183,8 +197,6 @@ static ice_status memory_create_table(ice_catalog *catalog, ice_table_ident iden
   memory_catalog *self = self_of(catalog);
   memory_table *table = NULL;
   ice_table_metadata *metadata = NULL;
-  ice_bytes text;
-  ice_bytes_init(&text, ICE_METADATA_BYTES_MAX);
   *out = (ice_table){0};
   ice_status status = ICE_OK;
   ICE_TRY(find_any(self, ident, &table, err));
@@ -195,18 +207,13 @@ static ice_status memory_create_table(ice_catalog *catalog, ice_table_ident iden
     ICE_FAIL(ICE_NOT_FOUND, "namespace %.*s does not exist", ICE_STR_ARG(ident.namespace_name));
   }
   ICE_TRY(ice_catalog_new_metadata(self->port, ice_str_of(self->warehouse), ident, create, &metadata, err));
-  ICE_TRY(ice_table_metadata_append_json(metadata, &text, err));
   if (!table) {
     ICE_TRY(add_table(self, ident, &table, err));
   }
-  ice_bytes_deinit(&table->metadata);
-  table->metadata = text;
-  ice_bytes_init(&text, ICE_METADATA_BYTES_MAX);
-  table->version++;
+  keep_metadata(table, metadata);
   table->present = true;
   status = read_table(table, out, err);
 done:
-  ice_bytes_deinit(&text);
   ice_table_metadata_destroy(metadata);
   return status;
 }
@@ -240,7 +247,7 @@ ice_status ice_catalog_memory_rename(ice_catalog *catalog, ice_table_ident from,
   if (!target) {
     ICE_TRY(add_table(self, to, &target, err));
   }
-  ice_bytes before = target->metadata;
+  json_t *before = target->metadata;
   target->metadata = source->metadata;
   source->metadata = before;
   target->version = source->version + 1;
@@ -258,10 +265,9 @@ typedef struct part {
   const ice_table_change *change;
 } part;
 
-// The next metadata text of a table; nothing is changed yet.
-static ice_status apply_part(const memory_catalog *self, const part *p, ice_bytes *next, ice_error *err) {
+// The next metadata of a table, or NULL; nothing is changed yet.
+static ice_status apply_part(const memory_catalog *self, const part *p, ice_table_metadata **next, ice_error *err) {
   ice_table current = {0};
-  ice_table_metadata *made = NULL;
   ice_table_ident ident = {ice_str_of(p->table->namespace_name), ice_str_of(p->table->name)};
   ice_status status = ICE_OK;
   if (!p->table->present) {
@@ -272,39 +278,31 @@ static ice_status apply_part(const memory_catalog *self, const part *p, ice_byte
   if (p->change->update_count > 0) {
     int64_t now_ms = self->port->clock.now_us(self->port->clock.context) / 1000;
     ICE_TRY(ice_table_apply_updates(current.metadata, p->change->updates, p->change->update_count,
-                                    ice_str_of(current.metadata_location), now_ms, &made, err));
-    ICE_TRY(ice_table_metadata_append_json(made, next, err));
+                                    ice_str_of(current.metadata_location), now_ms, next, err));
   }
 done:
   if (status != ICE_OK) {
     ice_error_prepend(err, "%.*s.%.*s", ICE_IDENT_ARG(ident));
   }
-  ice_table_metadata_destroy(made);
   ice_table_deinit(&current);
   return status;
 }
 
 // All parts or none.
 static ice_status apply_parts(const memory_catalog *self, const part *parts, size_t count, ice_error *err) {
-  ice_bytes next[ICE_COMMIT_TABLES_MAX];
+  ice_table_metadata *next[ICE_COMMIT_TABLES_MAX] = {NULL};
   ice_status status = ICE_OK;
-  for (size_t i = 0; i < count; i++) {
-    ice_bytes_init(&next[i], ICE_METADATA_BYTES_MAX);
-  }
   for (size_t i = 0; i < count; i++) {
     ICE_TRY(apply_part(self, &parts[i], &next[i], err));
   }
   for (size_t i = 0; i < count; i++) {
-    if (next[i].size > 0) {
-      ice_bytes_deinit(&parts[i].table->metadata);
-      parts[i].table->metadata = next[i];
-      parts[i].table->version++;
-      ice_bytes_init(&next[i], ICE_METADATA_BYTES_MAX);
+    if (next[i]) {
+      keep_metadata(parts[i].table, next[i]);
     }
   }
 done:
   for (size_t i = 0; i < count; i++) {
-    ice_bytes_deinit(&next[i]);
+    ice_table_metadata_destroy(next[i]);
   }
   return status;
 }

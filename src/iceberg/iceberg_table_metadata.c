@@ -365,7 +365,8 @@ ice_str ice_table_property(const ice_table_metadata *metadata, ice_str key) {
   return (ice_str){0};
 }
 
-ice_ancestry ice_table_is_ancestor(const ice_table_metadata *metadata, int64_t ancestor, int64_t snapshot) {
+ice_ancestry ice_table_is_ancestor(const ice_table_metadata *metadata, int64_t ancestor, int64_t sequence_number,
+                                   int64_t snapshot) {
   int64_t id = snapshot;
   // A cycle of damaged metadata ends with the number of snapshots.
   for (uint32_t i = 0; i <= metadata->snapshot_count; i++) {
@@ -376,7 +377,7 @@ ice_ancestry ice_table_is_ancestor(const ice_table_metadata *metadata, int64_t a
     if (!at) {
       return ICE_ANCESTRY_UNKNOWN;
     }
-    if (!at->has_parent) {
+    if (!at->has_parent || (sequence_number > 0 && at->sequence_number <= sequence_number)) {
       return ICE_ANCESTRY_NO;
     }
     id = at->parent_snapshot_id;

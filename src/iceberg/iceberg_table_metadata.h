@@ -92,7 +92,9 @@ ice_str ice_table_property(const ice_table_metadata *metadata, ice_str key);
 typedef enum ice_ancestry { ICE_ANCESTRY_NO, ICE_ANCESTRY_YES, ICE_ANCESTRY_UNKNOWN } ice_ancestry;
 
 /// Is `ancestor` reached from `snapshot` over parents (a snapshot is its own ancestor)? UNKNOWN where the walk ends
-/// at a parent that the metadata no longer has.
-ice_ancestry ice_table_is_ancestor(const ice_table_metadata *metadata, int64_t ancestor, int64_t snapshot);
+/// at a parent that the metadata no longer has, and has not come below `sequence_number`, which is the ancestor's (0: not
+/// known): it falls from child to parent, so a walk that comes to it elsewhere has passed the ancestor's place.
+ice_ancestry ice_table_is_ancestor(const ice_table_metadata *metadata, int64_t ancestor, int64_t sequence_number,
+                                   int64_t snapshot);
 
 #endif

@@ -40,8 +40,8 @@ ice_status ice_rollback_error(const ice_committer *committer, ice_table_ident id
 
 static bool was_rolled_back(const ice_lead *lead) {
   const ice_snapshot *head = ice_table_ref_snapshot(lead->table.metadata, ICE_REF_MAIN);
-  return !head || ice_table_is_ancestor(lead->table.metadata, lead->position.snapshot_id, head->snapshot_id) ==
-                      ICE_ANCESTRY_NO;
+  return !head || ice_table_is_ancestor(lead->table.metadata, lead->position.snapshot_id,
+                                        lead->position.sequence_number, head->snapshot_id) == ICE_ANCESTRY_NO;
 }
 
 static ice_status check_uuid(const ice_committer *committer, ice_table_ident ident, const ice_lead *lead,

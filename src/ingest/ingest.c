@@ -240,6 +240,11 @@ ice_status ice_ingest_start(ice_ingest *ingest, ice_source *source, ice_error *e
   for (int i = 0; i < START_ATTEMPTS && !agreed; i++) {
     ice_lead_deinit(&lead);
     ICE_TRY(ice_lead_load(&ingest->committer, ingest->order[0], &lead, err));
+    if (ice_reconcile_is_behind(&options, &lead)) {
+      // The source was looked at before the position was loaded; another process may have read further since. Only a look that
+      // is newer than the position says that the topic is not the one it was.
+      ICE_TRY(ice_source_refresh(source, err));
+    }
     ICE_TRY(ice_reconcile(&options, &lead, &agreed, err));
   }
   if (!agreed) {

@@ -124,11 +124,14 @@ static ice_status undo_lost_epochs(correcting *self, ice_error *err) {
   const ice_snapshot *head = ice_table_ref_snapshot(metadata, ICE_REF_MAIN);
   int64_t id = self->lead->position.snapshot_id;
   for (uint32_t i = 0; i <= metadata->snapshot_count; i++) {
-    if (head && ice_table_is_ancestor(metadata, id, head->snapshot_id) == ICE_ANCESTRY_YES) {
+    const ice_snapshot *at = ice_table_find_snapshot(metadata, id);
+    ice_ancestry ancestry = !at     ? ICE_ANCESTRY_UNKNOWN
+                            : !head ? ICE_ANCESTRY_NO
+                                    : ice_table_is_ancestor(metadata, id, at->sequence_number, head->snapshot_id);
+    if (ancestry == ICE_ANCESTRY_YES) {
       return ICE_OK;
     }
-    const ice_snapshot *at = ice_table_find_snapshot(metadata, id);
-    if (!at) {
+    if (ancestry == ICE_ANCESTRY_UNKNOWN) {
       break;
     }
     ice_epoch_summary lost;
@@ -143,8 +146,9 @@ static ice_status undo_lost_epochs(correcting *self, ice_error *err) {
     }
     id = at->parent_snapshot_id;
   }
-  return ice_error_set(err, ICE_UNSUPPORTED, "snapshot %lld, which the table has lost, was expired too",
-                       (long long)id);
+  return ice_error_set(err, ICE_UNSUPPORTED,
+                       "the snapshots between %lld, where the sink was, and the table's branch were expired",
+                       (long long)self->lead->position.snapshot_id);
 }
 
 // What was undone in `self->position` stays lost: the position goes on where it was, and the offsets in between count
@@ -196,7 +200,8 @@ static ice_status correct_rollback(const ice_reconcile_options *options, const i
   return status;
 }
 
-// The lead's properties are those of an older state than its followers have seen: a restored catalog, or a torn commit.
+// The lead's properties are those of an older state than its followers have seen: a restored catalog, or a torn commit. What
+// they are ahead by is read again.
 static ice_status correct_followers_ahead(const ice_reconcile_options *options, const ice_lead *lead, bool *corrected,
                                           ice_error *err) {
   bool ahead = false;
@@ -294,13 +299,29 @@ static bool has_topic(const ice_source *source, ice_str topic) {
   return false;
 }
 
-// A topic whose partitions have become fewer was recreated.
-static ice_status check_partitions(const ice_reconcile_options *options, const ice_lead *lead, ice_error *err) {
+// The topic is there, the partition is not.
+static bool lacks_partition(const ice_source *source, const ice_position_entry *entry) {
+  return ice_source_find(source, entry->topic, entry->partition) < 0 && has_topic(source, entry->topic);
+}
+
+bool ice_reconcile_is_behind(const ice_reconcile_options *options, const ice_lead *lead) {
   const ice_source *source = options->source;
   for (uint32_t i = 0; i < lead->position.entry_count; i++) {
     const ice_position_entry *entry = &lead->position.entries[i];
-    if (!options->committer->policies.reset_to_earliest &&
-        ice_source_find(source, entry->topic, entry->partition) < 0 && has_topic(source, entry->topic)) {
+    int64_t index = ice_source_find(source, entry->topic, entry->partition);
+    if (index < 0 ? lacks_partition(source, entry)
+                  : !source->partitions[index].excluded && entry->offset > source->partitions[index].log_end) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// A topic whose partitions have become fewer was recreated.
+static ice_status check_partitions(const ice_reconcile_options *options, const ice_lead *lead, ice_error *err) {
+  for (uint32_t i = 0; i < lead->position.entry_count; i++) {
+    const ice_position_entry *entry = &lead->position.entries[i];
+    if (!options->committer->policies.reset_to_earliest && lacks_partition(options->source, entry)) {
       ice_error_set(err, ICE_INVALID_STATE,
                     "topic %.*s has no partition %d, in which the table's position is %lld; the topic was recreated; "
                     "set on_reset: earliest to go on without it",
@@ -334,7 +355,7 @@ ice_status ice_reconcile(const ice_reconcile_options *options, const ice_lead *l
     status = correct_rollback(options, lead, err);
     goto done;
   }
-  if (on_rollback != ICE_ROLLBACK_STOP) {
+  if (on_rollback == ICE_ROLLBACK_REWIND) {
     ICE_TRY(correct_followers_ahead(options, lead, &corrected, err));
     if (corrected) {
       goto done;

@@ -14,6 +14,9 @@ typedef struct ice_reconcile_options {
   const ice_source *source;
 } ice_reconcile_options;
 
+/// True where the source, as it was last looked at, lacks what the position has: an offset, or a partition.
+bool ice_reconcile_is_behind(const ice_reconcile_options *options, const ice_lead *lead);
+
 /// Compare one load of the lead, which has a position, with its history, its followers and the source.
 ///
 /// `*agreed` is false after a correction was committed or may have been, and where another writer was faster: load the

@@ -16,6 +16,8 @@ typedef struct ice_clock {
   int64_t (*now_us)(void *context);
   /// Microseconds since some fixed moment; never goes back.
   int64_t (*monotonic_us)(void *context);
+  /// Return after about `us` microseconds (none for 0 and below); a signal may end it early.
+  void (*wait_us)(void *context, int64_t us);
 } ice_clock;
 
 typedef struct ice_random {

@@ -52,6 +52,14 @@ static int64_t system_monotonic_us(void *context) {
   return clock_us(CLOCK_MONOTONIC);
 }
 
+static void system_wait_us(void *context, int64_t us) {
+  (void)context;
+  if (us > 0) {
+    struct timespec time = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+    nanosleep(&time, NULL);
+  }
+}
+
 static ice_status system_fill(void *context, void *data, size_t size, ice_error *err) {
   (void)context;
   unsigned char *to = data;
@@ -279,7 +287,7 @@ static ice_status system_list(void *context, const char *path, ice_file_visit vi
 
 const ice_port *ice_port_system(void) {
   static const ice_port port = {
-      .clock = {.now_us = system_now_us, .monotonic_us = system_monotonic_us},
+      .clock = {.now_us = system_now_us, .monotonic_us = system_monotonic_us, .wait_us = system_wait_us},
       .random = {.fill = system_fill},
       .files = {.open = system_open,
                 .close = system_close,

@@ -2,7 +2,6 @@
 
 #include "runtime/workers.h"
 #include <stdlib.h>
-#include <time.h>
 
 enum {
   PROGRESS_MS = 250,
@@ -45,9 +44,9 @@ static bool stopping(const sink *self) {
   return self->options->stop && atomic_load_explicit(self->options->stop, memory_order_relaxed);
 }
 
-static void sleep_us(int64_t us) {
-  struct timespec time = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
-  nanosleep(&time, NULL);
+static void sleep_us(const sink *self, int64_t us) {
+  const ice_port *port = self->options->port;
+  port->clock.wait_us(port->clock.context, us);
 }
 
 static void log_text(const sink *self, ice_log_level level, const char *message, const char *detail) {
@@ -140,7 +139,7 @@ static int64_t jittered(const sink *self, int64_t delay_ms) {
 static void wait_ms(const sink *self, int64_t ms) {
   int64_t until = now_ms(self) + ms;
   while (!stopping(self) && now_ms(self) < until) {
-    sleep_us(IDLE_US);
+    sleep_us(self, IDLE_US);
   }
 }
 
@@ -153,7 +152,7 @@ static ice_status decide_round(sink *self, ice_attempt *outcome, ice_error *err)
       return status;
     }
     log_text(self, ICE_LOG_WARN, "Commit attempt was not decided; trying again", err->message);
-    sleep_us(jittered(self, delay_ms) * 1000);
+    sleep_us(self, jittered(self, delay_ms) * 1000);
     delay_ms *= 2;
   }
 }
@@ -455,7 +454,7 @@ static ice_status step(sink *self, bool *finished, ice_error *err) {
     ICE_TRY(refresh_lag(self, err));
   }
   if (idle && !*finished) {
-    sleep_us(IDLE_US);
+    sleep_us(self, IDLE_US);
   }
 done:
   return status;

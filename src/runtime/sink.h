@@ -23,6 +23,7 @@ typedef struct ice_sink_options {
   ice_ingest *ingest;
   ice_source *source;
   const ice_pipeline_options *pipeline;
+  /// Threads that decode; 0: the calling thread does it, and no other is made.
   uint32_t workers;
   uint32_t batch_size;
   int64_t batch_timeout_ms;

@@ -28,6 +28,7 @@ struct ice_workers {
   uint32_t pending;
   bool stopping;
   worker *workers;
+  uint32_t worker_count;
 };
 
 static struct timespec after_ms(int64_t ms) {
@@ -53,13 +54,20 @@ static ice_job *find_queued(ice_workers *pool) {
   return NULL;
 }
 
+static bool stop_asked(const ice_workers *pool) { return pool->options.stop && *pool->options.stop; }
+
 // Waits for `ms` unless the pool stops; returns false when it does.
 static bool wait_unless_stopping(ice_workers *pool, int64_t ms) {
+  if (pool->options.count == 0) {
+    const ice_clock *clock = &pool->options.pipeline->port->clock;
+    clock->wait_us(clock->context, ms * 1000);
+    return !stop_asked(pool);
+  }
   struct timespec until = after_ms(ms);
   pthread_mutex_lock(&pool->lock);
   while (!pool->stopping && pthread_cond_timedwait(&pool->work, &pool->lock, &until) != ETIMEDOUT) {
   }
-  bool go_on = !pool->stopping && !(pool->options.stop && *pool->options.stop);
+  bool go_on = !pool->stopping && !stop_asked(pool);
   pthread_mutex_unlock(&pool->lock);
   return go_on;
 }
@@ -119,7 +127,7 @@ static void *worker_main(void *context) {
 static ice_status start_worker(ice_workers *pool, worker *self, ice_error *err) {
   self->pool = pool;
   ice_status status = ice_pipeline_create(pool->options.pipeline, &self->pipeline, err);
-  if (status != ICE_OK) {
+  if (status != ICE_OK || pool->options.count == 0) {
     return status;
   }
   int code = pthread_create(&self->thread, NULL, worker_main, self);
@@ -145,7 +153,9 @@ ice_status ice_workers_create(const ice_workers_options *options, ice_workers **
   pthread_cond_init(&pool->work, &monotonic);
   pthread_cond_init(&pool->finished, &monotonic);
   pthread_condattr_destroy(&monotonic);
-  pool->workers = calloc(options->count, sizeof *pool->workers);
+  // Without a thread there still is one pipeline.
+  pool->worker_count = options->count == 0 ? 1 : options->count;
+  pool->workers = calloc(pool->worker_count, sizeof *pool->workers);
   pool->jobs = calloc(options->count + ICE_WORKER_JOBS_EXTRA, sizeof *pool->jobs);
   if (!pool->workers || !pool->jobs) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for %u workers", options->count);
@@ -154,7 +164,7 @@ ice_status ice_workers_create(const ice_workers_options *options, ice_workers **
   for (uint32_t i = 0; i < pool->job_count; i++) {
     ice_chunk_init(&pool->jobs[i].chunk);
   }
-  for (uint32_t i = 0; i < options->count; i++) {
+  for (uint32_t i = 0; i < pool->worker_count; i++) {
     ICE_TRY(start_worker(pool, &pool->workers[i], err));
   }
   for (uint32_t i = 0; i < pool->job_count; i++) {
@@ -175,7 +185,7 @@ void ice_workers_destroy(ice_workers *pool) {
   pool->stopping = true;
   pthread_cond_broadcast(&pool->work);
   pthread_mutex_unlock(&pool->lock);
-  for (uint32_t i = 0; pool->workers && i < pool->options.count; i++) {
+  for (uint32_t i = 0; pool->workers && i < pool->worker_count; i++) {
     if (pool->workers[i].started) {
       pthread_join(pool->workers[i].thread, NULL);
     }
@@ -206,6 +216,12 @@ ice_job *ice_workers_begin(ice_workers *pool) {
 }
 
 void ice_workers_submit(ice_workers *pool, ice_job *job) {
+  if (pool->options.count == 0) {
+    run_job(&pool->workers[0], job);
+    job->state = STATE_DONE;
+    pool->pending++;
+    return;
+  }
   pthread_mutex_lock(&pool->lock);
   job->state = STATE_QUEUED;
   pool->pending++;

@@ -21,6 +21,7 @@ typedef struct ice_workers ice_workers;
 
 typedef struct ice_workers_options {
   const ice_pipeline_options *pipeline;
+  /// 0: no thread is made; the caller's own does each job when it is submitted.
   uint32_t count;
   const ice_source *source;  ///< its partitions, which must not change while a job is under way
   ice_budget *budget;

@@ -46,7 +46,8 @@ ice_status ice_kafka_oauth_create(const ice_kafka_options *options, ice_kafka_oa
   if (options->oauth_token_endpoint.size == 0) {
     return ICE_OK;
   }
-  if (options->oauth_client_id.size == 0 || memchr(options->oauth_token_endpoint.data, '\0', options->oauth_token_endpoint.size)) {
+  if (options->oauth_client_id.size == 0 ||
+      memchr(options->oauth_token_endpoint.data, '\0', options->oauth_token_endpoint.size)) {
     return ice_error_set(err, ICE_INVALID_ARGUMENT,
                          "source.kafka.oauth_token_endpoint needs source.kafka.oauth_client_id");
   }

@@ -103,7 +103,7 @@ static void test_iceberg_append__carries_totals_and_manifests_on(void **state) {
   table = commit(table, &append, 2000);
   ice_append_deinit(&append);
   assert_int_equal(table->snapshot_count, 2);
-  assert_int_equal(ice_table_is_ancestor(table, 11, 12), ICE_ANCESTRY_YES);
+  assert_int_equal(ice_table_is_ancestor(table, 11, 0, 12), ICE_ANCESTRY_YES);
 
   // An empty append: the same manifests under a new snapshot.
   options = (ice_append_options){.metadata = table,

@@ -76,11 +76,11 @@ static void test_iceberg_table_metadata__walks_ancestors(void **state) {
   ice_table_metadata *table = parse(v2_text);
   int64_t first = INT64_C(3051729675574597004);
   int64_t second = INT64_C(3055729675574597004);
-  assert_int_equal(ice_table_is_ancestor(table, first, second), ICE_ANCESTRY_YES);
-  assert_int_equal(ice_table_is_ancestor(table, second, second), ICE_ANCESTRY_YES);
-  assert_int_equal(ice_table_is_ancestor(table, second, first), ICE_ANCESTRY_NO);
-  assert_int_equal(ice_table_is_ancestor(table, first, 77), ICE_ANCESTRY_UNKNOWN);
-  assert_int_equal(ice_table_is_ancestor(table, 66, 77), ICE_ANCESTRY_YES);
+  assert_int_equal(ice_table_is_ancestor(table, first, 0, second), ICE_ANCESTRY_YES);
+  assert_int_equal(ice_table_is_ancestor(table, second, 0, second), ICE_ANCESTRY_YES);
+  assert_int_equal(ice_table_is_ancestor(table, second, 0, first), ICE_ANCESTRY_NO);
+  assert_int_equal(ice_table_is_ancestor(table, first, 0, 77), ICE_ANCESTRY_UNKNOWN);
+  assert_int_equal(ice_table_is_ancestor(table, 66, 0, 77), ICE_ANCESTRY_YES);
   ice_table_metadata_destroy(table);
 }
 

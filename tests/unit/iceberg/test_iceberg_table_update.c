@@ -184,7 +184,11 @@ static void test_iceberg_table_update__removes_snapshots_with_what_points_to_the
   assert_null(ice_table_find_ref(table, ICE_STR("old")));
   // The log before the hole goes too.
   ASSERT_MEMBER(table, "snapshot-log", "[{\"timestamp-ms\":4000,\"snapshot-id\":3}]");
-  assert_int_equal(ice_table_is_ancestor(table, 1, 3), ICE_ANCESTRY_UNKNOWN);
+  assert_int_equal(ice_table_is_ancestor(table, 1, 0, 3), ICE_ANCESTRY_UNKNOWN);
+  // A walk that ends at the hole still knows that it has come below a later sequence number.
+  assert_int_equal(ice_table_is_ancestor(table, 1, 1, 3), ICE_ANCESTRY_UNKNOWN);
+  assert_int_equal(ice_table_is_ancestor(table, 4, 3, 3), ICE_ANCESTRY_NO);
+  assert_int_equal(ice_table_is_ancestor(table, 4, 4, 3), ICE_ANCESTRY_NO);
   static const int64_t last[] = {3};
   const ice_table_update remove_head[] = {{.kind = ICE_UPDATE_REMOVE_SNAPSHOTS, .snapshot_ids = last, .count = 1}};
   table = apply(table, remove_head, 1, "m", 4000);

@@ -828,6 +828,32 @@ static void test_commit__a_lead_that_was_rolled_back_stops_or_fences_by_policy(v
   ice_epoch_deinit(&epoch);
 }
 
+// Expiry leaves parents that nobody has any more; a rollback must not hide behind them.
+static void test_commit__a_rollback_is_seen_where_history_has_expired(void **state) {
+  (void)state;
+  ice_epoch epoch;
+  ice_table table;
+  begin();
+  for (int64_t i = 0; i < 3; i++) {
+    make_epoch(&epoch, 0, i * 5, i * 5 + 5, 0);
+    assert_int_equal(attempt(&a, &epoch), ICE_ATTEMPT_DONE);
+    ice_epoch_deinit(&epoch);
+  }
+  assert_int_equal(ice_catalog_load_table(catalog, lead, &table, NULL), ICE_OK);
+  const ice_table_update update = {
+      .kind = ICE_UPDATE_REMOVE_SNAPSHOTS, .snapshot_ids = &table.metadata->snapshots[0].snapshot_id, .count = 1};
+  const ice_table_commit commit = {.ident = lead, .change = {.updates = &update, .update_count = 1}};
+  assert_int_equal(ice_catalog_commit(catalog, &commit, 1, NULL), ICE_OK);
+  ice_table_deinit(&table);
+  roll_back();
+  make_epoch(&epoch, 0, 15, 17, 0);
+  expect_policy(&a, &epoch, "table db.lead was rolled back: sink s committed epoch 4");
+  // Neither behind what somebody commits afterwards.
+  append_foreign(lead);
+  expect_policy(&a, &epoch, "table db.lead was rolled back: sink s committed epoch 4");
+  ice_epoch_deinit(&epoch);
+}
+
 // Two writers take turns, each on its partition, while a third commits something else all the time.
 static void test_commit__racing_writers_tile_their_partitions(void **state) {
   (void)state;
@@ -893,6 +919,7 @@ int main(void) {
       BOTH(test_commit__a_recreated_follower_is_taken_as_new_by_policy),
       BOTH(test_commit__a_renamed_follower_is_finished_under_its_new_name),
       BOTH(test_commit__a_lead_that_was_rolled_back_stops_or_fences_by_policy),
+      BOTH(test_commit__a_rollback_is_seen_where_history_has_expired),
       BOTH(test_commit__racing_writers_tile_their_partitions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,6 +274,17 @@ static void test_port_files__clock_and_randomness_are_real(void **state) {
   assert_memory_not_equal(a, b, sizeof a);
 }
 
+static void test_port_files__waiting_takes_at_least_as_long_as_asked(void **state) {
+  (void)state;
+  const ice_clock *clock = &ice_port_system()->clock;
+  int64_t before = clock->monotonic_us(clock->context);
+  clock->wait_us(clock->context, 3000);
+  assert_true(clock->monotonic_us(clock->context) - before >= 3000);
+  // What is over already is not waited for.
+  clock->wait_us(clock->context, 0);
+  clock->wait_us(clock->context, INT64_MIN);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_port_files__reads_a_file_up_to_the_ceiling, setup, teardown),
@@ -287,6 +298,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_port_files__no_space_for_a_temporary_file_is_retryable, setup, teardown),
       cmocka_unit_test_setup_teardown(test_port_files__lists_entries_with_their_kinds, setup, teardown),
       cmocka_unit_test(test_port_files__clock_and_randomness_are_real),
+      cmocka_unit_test(test_port_files__waiting_takes_at_least_as_long_as_asked),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,138 @@
+// The catalog as a process sees it: the world's one, behind requests and answers that get lost.
+#include "sim.h"
+
+enum { HELD_MAX_US = 20000000 };
+
+static sim_process *process_of(ice_catalog *catalog) { return ((sim_catalog *)(void *)catalog)->process; }
+
+static ice_status catalog_load_table(ice_catalog *catalog, ice_table_ident ident, ice_table *out, ice_error *err) {
+  sim_process *process = process_of(catalog);
+  sim *world = process->world;
+  *out = (ice_table){0};
+  if (!sim_enter(process, SIM_COST_CATALOG)) {
+    return sim_dead(err);
+  }
+  if (sim_happens(world, SIM_LOAD_FAILS)) {
+    return sim_trouble(ICE_IO, ICE_ERROR_RETRYABLE, "the catalog does not answer", err);
+  }
+  ice_status status = ice_catalog_load_table(world->catalog, ident, out, err);
+  if (!sim_leave(process, SIM_COST_CATALOG)) {
+    ice_table_deinit(out);
+    return sim_dead(err);
+  }
+  sim_trace(world, "loads %.*s", ICE_STR_ARG(ident.name));
+  return status;
+}
+
+// Every refusal that a catalog may have, besides a conflict.
+static ice_status refuse(sim *world, ice_error *err) {
+  static const ice_status refusals[] = {ICE_IO,      ICE_AUTH,      ICE_TIMEOUT,       ICE_LIMIT,
+                                        ICE_CORRUPT, ICE_CANCELLED, ICE_INVALID_STATE, ICE_NO_MEMORY};
+  ice_status status = refusals[sim_draw(world, ICE_COUNT_OF(refusals))];
+  return sim_trouble(status, 0, "the catalog refuses the commit", err);
+}
+
+static ice_memory_fate choose_fate(sim *world, size_t count) {
+  if (sim_happens(world, SIM_CONFLICT)) {
+    return ICE_MEMORY_CONFLICT;
+  }
+  if (sim_happens(world, SIM_LOSE)) {
+    return ICE_MEMORY_LOSE;
+  }
+  if (sim_happens(world, SIM_REPLY_LOST)) {
+    return ICE_MEMORY_APPLY_UNKNOWN;
+  }
+  if (sim_happens(world, SIM_HOLD)) {
+    return ICE_MEMORY_HOLD;
+  }
+  if (count > 1 && sim_happens(world, SIM_TEAR_LEAD)) {
+    return ICE_MEMORY_TEAR_REST;
+  }
+  return count > 1 && sim_happens(world, SIM_TEAR_FOLLOWER) ? ICE_MEMORY_TEAR_FIRST : ICE_MEMORY_APPLY;
+}
+
+static ice_status catalog_commit(ice_catalog *catalog, const ice_table_commit *commits, size_t count,
+                                 ice_error *err) {
+  static const char *const fates[] = {"is applied",         "conflicts", "is refused",         "is lost",
+                                      "is applied unheard", "is held",   "is torn: lead only", "is torn: rest alone"};
+  sim_process *process = process_of(catalog);
+  sim *world = process->world;
+  if (!sim_enter(process, SIM_COST_CATALOG)) {
+    return sim_dead(err);
+  }
+  if (sim_happens(world, SIM_REFUSE)) {
+    return refuse(world, err);
+  }
+  world->fate = choose_fate(world, count);
+  ice_memory_fate fate = world->fate;
+  ice_status status = ice_catalog_commit(world->catalog, commits, count, err);
+  world->fate = ICE_MEMORY_APPLY;
+  sim_trace(world, "commit of %.*s%s %s: %s", ICE_STR_ARG(commits[0].ident.name), count > 1 ? " and others" : "",
+            fates[fate], ice_status_name(status));
+  if (fate == ICE_MEMORY_HOLD) {
+    const sim_event release = {.at_us = world->now_us + sim_draw(world, sim_draw(world, HELD_MAX_US)),
+                               .kind = SIM_EVENT_RELEASE};
+    sim_add_event(world, &release);
+  }
+  // What only asserts changes nothing where it is kept alone.
+  if (fate == ICE_MEMORY_TEAR_REST && status == ICE_OK) {
+    for (size_t i = 1; i < count; i++) {
+      world->torn = world->torn || commits[i].change.update_count > 0;
+    }
+  }
+  return sim_leave(process, SIM_COST_CATALOG) ? status : sim_dead(err);
+}
+
+static ice_status unsupported(ice_error *err) {
+  return ice_error_set(err, ICE_UNSUPPORTED, "the sink has no business with this call");
+}
+
+static ice_status catalog_create_namespace(ice_catalog *catalog, ice_str namespace_name, ice_error *err) {
+  (void)catalog;
+  (void)namespace_name;
+  return unsupported(err);
+}
+
+static ice_status catalog_list_namespaces(ice_catalog *catalog, ice_catalog_visit visit, void *context,
+                                          ice_error *err) {
+  (void)catalog;
+  (void)visit;
+  (void)context;
+  return unsupported(err);
+}
+
+static ice_status catalog_list_tables(ice_catalog *catalog, ice_str namespace_name, ice_catalog_visit visit,
+                                      void *context, ice_error *err) {
+  (void)namespace_name;
+  return catalog_list_namespaces(catalog, visit, context, err);
+}
+
+static ice_status catalog_create_table(ice_catalog *catalog, ice_table_ident ident, const ice_table_create *create,
+                                       ice_table *out, ice_error *err) {
+  (void)catalog;
+  (void)ident;
+  (void)create;
+  *out = (ice_table){0};
+  return unsupported(err);
+}
+
+static ice_status catalog_drop_table(ice_catalog *catalog, ice_table_ident ident, ice_error *err) {
+  (void)catalog;
+  (void)ident;
+  return unsupported(err);
+}
+
+void sim_catalog_init(sim_process *process) {
+  static const ice_catalog_interface interface = {.create_namespace = catalog_create_namespace,
+                                                  .list_namespaces = catalog_list_namespaces,
+                                                  .list_tables = catalog_list_tables,
+                                                  .create_table = catalog_create_table,
+                                                  .load_table = catalog_load_table,
+                                                  .commit = catalog_commit,
+                                                  .drop_table = catalog_drop_table};
+  process->catalog =
+      (sim_catalog){.base = {.interface = &interface,
+                             .atomic = process->world->scenario->fields[SIM_ATOMIC] != 0 && !process->ordered,
+                             .store = &process->store.base},
+                    .process = process};
+}
