@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REQUEST_TIMEOUT_MS = 5000 };
+enum { REQUEST_TIMEOUT_MS = 5000, SCRAM_NONCE_VERSION = 0x020601ff };
 
 // Events of librdkafka ----------------------------------------------------------------------------------------------
 
@@ -48,7 +48,7 @@ ice_status ice_kafka_serve_events(ice_kafka_source *self, ice_error *err) {
   if (self->broken == ICE_OK) {
     return ICE_OK;
   }
-  ice_error_set(err, self->broken, "Kafka: %s", self->last_error);
+  ice_error_set(err, self->broken, "Kafka: %s%s", self->last_error, self->broken == ICE_AUTH ? self->auth_hint : "");
   if (err) {
     err->flags |= ICE_ERROR_FATAL;
   }
@@ -115,6 +115,17 @@ static void refresh_token(rd_kafka_t *client, const char *config, void *opaque) 
   ice_kafka_oauth_refresh(self->oauth, client);
 }
 
+// Brokers from 4.0 on refuse what older clients send in the last step (confluentinc/librdkafka#4895).
+static const char *auth_hint(const rd_kafka_conf_t *conf) {
+  char mechanism[32];
+  size_t size = sizeof mechanism;
+  bool scram = rd_kafka_conf_get(conf, "sasl.mechanism", mechanism, &size) == RD_KAFKA_CONF_OK &&
+               strncmp(mechanism, "SCRAM", strlen("SCRAM")) == 0;
+  return scram && rd_kafka_version() < SCRAM_NONCE_VERSION
+             ? "; librdkafka before 2.6.1 cannot log in with SCRAM at Kafka 4 and later"
+             : "";
+}
+
 static int64_t number_of(const rd_kafka_conf_t *conf, const char *name) {
   char text[32];
   size_t size = sizeof text;
@@ -130,6 +141,7 @@ static ice_status create_client(ice_kafka_source *self, const ice_kafka_options 
   }
   self->queued_records = number_of(conf, "queued.min.messages");
   self->queued_bytes = number_of(conf, "queued.max.messages.kbytes") * 1024;
+  self->auth_hint = auth_hint(conf);
   rd_kafka_conf_set_opaque(conf, self);
   rd_kafka_conf_set_log_cb(conf, take_log);
   rd_kafka_conf_set_error_cb(conf, take_error);

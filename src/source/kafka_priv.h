@@ -49,6 +49,7 @@ typedef struct ice_kafka_source {
   int64_t run_index;
   // Reported by librdkafka, served in the source's own thread.
   ice_status broken;
+  const char *auth_hint;  ///< what to add to a refused login; may be empty
   char last_error[ICE_KAFKA_ERROR_MAX];
 } ice_kafka_source;
 

@@ -1,5 +1,6 @@
 """Real servers for the end-to-end tests, by the scripts in tools/services."""
 import json
+import os
 import pathlib
 import subprocess
 import time
@@ -8,9 +9,9 @@ import urllib.request
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "tools/services"
 
 
-def script(name, *arguments):
+def script(name, *arguments, **environment):
     done = subprocess.run([SCRIPTS / f"{name}.sh", *[str(a) for a in arguments]], text=True, capture_output=True,
-                          timeout=600)
+                          timeout=600, env={**os.environ, **environment})
     assert done.returncode == 0, f"{name}.sh {arguments}: {done.stderr}"
     return done.stdout.strip()
 
@@ -18,12 +19,19 @@ def script(name, *arguments):
 class Broker:
     """A Kafka broker of its own, on free ports."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, *mode, **environment):
         self.directory = pathlib.Path(directory)
+        self.mode = mode
+        self.environment = environment
         self.start()
 
     def start(self):
-        self.address = script("kafka", "start", self.directory)
+        self.address = script("kafka", "start", self.directory, *self.mode, **self.environment)
+
+    def listener(self, name):
+        """The address of a further listener of a secure broker."""
+        lines = (self.directory / "addresses").read_text().splitlines()
+        return dict(line.split() for line in lines)[name]
 
     def stop(self):
         script("kafka", "stop", self.directory)
@@ -35,10 +43,11 @@ class Broker:
         from confluent_kafka.admin import AdminClient
         return AdminClient({"bootstrap.servers": self.address})
 
-    def create_topic(self, topic, partitions):
+    def create_topic(self, topic, partitions, **settings):
         from confluent_kafka.admin import NewTopic
         admin = self.admin()
-        for future in admin.create_topics([NewTopic(topic, partitions, 1)]).values():
+        config = {k.replace("_", "."): v for k, v in settings.items()}
+        for future in admin.create_topics([NewTopic(topic, partitions, 1, config=config)]).values():
             future.result(30)
 
     def delete_topic(self, topic):
@@ -66,8 +75,8 @@ class Broker:
         return Producer({"bootstrap.servers": self.address, "linger.ms": 5, "enable.idempotence": True,
                          **{k.replace("_", "."): v for k, v in settings.items()}})
 
-    def produce(self, topic, records, **settings):
-        """Write (partition, value) pairs, each partition in order."""
+    def produce(self, topic, records, headers=None, key=None, **settings):
+        """Write (partition, value) or (partition, value, key), each partition in order."""
         producer = self.producer(**settings)
         failures = []
 
@@ -75,16 +84,33 @@ class Broker:
             if error:
                 failures.append(error)
 
-        for partition, value in records:
+        for partition, value, *own_key in records:
             while True:
                 try:
-                    producer.produce(topic, value, partition=partition, on_delivery=delivered)
+                    producer.produce(topic, value, partition=partition, key=own_key[0] if own_key else key,
+                                     headers=headers, on_delivery=delivered)
                     break
                 except BufferError:
                     producer.poll(0.1)
             producer.poll(0)
         assert producer.flush(60) == 0
         assert not failures, failures[0]
+
+    def read_all(self, topic, partition=0):
+        """What a consumer gets of a partition: values by offset."""
+        from confluent_kafka import Consumer, KafkaError, TopicPartition
+        consumer = Consumer({"bootstrap.servers": self.address, "group.id": "reads-all", "enable.partition.eof": True})
+        found = {}
+        try:
+            consumer.assign([TopicPartition(topic, partition, 0)])
+            while True:
+                message = consumer.poll(30)
+                if message.error() and message.error().code() == KafkaError._PARTITION_EOF:
+                    return found
+                assert not message.error(), message.error()
+                found[message.offset()] = message.value()
+        finally:
+            consumer.close()
 
     def group_offsets(self, group, topic, partitions):
         from confluent_kafka import Consumer, TopicPartition

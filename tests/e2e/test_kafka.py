@@ -1,128 +1,17 @@
 """A real broker and a real schema registry: what comes through them is what comes from the log on disk, exactly once."""
-import itertools
 import json
 import random
 import signal
-import socket
-import struct
-import subprocess
 import time
 import urllib.error
 import urllib.request
 
-import fastavro
 import pytest
-from lake import Lake, decode, kill
-from services import Broker, Registry
+from broker_lake import BrokerLake, contents, free_port, interleaved, row_count_from, table_rows, wait_until
+from lake import Lake, kill
+from services import Broker
 
-CONFIG = """\
-name: health
-source:
-  kafka: {{brokers: "{brokers}", topics: [{topic}], group: {topic}-sink, discovery_interval: 1s{more}}}
-  decode: {{registry: "{registry}"}}
-pipeline: {{preset: health}}
-tables: {{data: health_db.health_data_raw, dead_letters: health_db.health_data_errors, create: true}}
-catalog: {{name: health_catalog, uri: catalog.db, warehouse: warehouse}}
-commit: {{interval: {interval}}}
-memory: {memory}
-http: "{http}"
-"""
-GENERATOR_SCHEMA_ID = 1
 TABLES = ("health_data_raw", "health_data_errors")
-# Read from the clock in each run; everything else has to be the same.
-CLOCK_COLUMNS = {"processing_time", "error_timestamp"}
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    broker = Broker(tmp_path_factory.mktemp("broker"))
-    yield broker
-    broker.stop()
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    registry = Registry(tmp_path_factory.mktemp("registry"))
-    # So that the id of the schema is none that a generator would choose.
-    registry.register("filler", '{"type": "record", "name": "Filler", "fields": []}')
-    yield registry
-    registry.stop()
-
-
-class BrokerLake(Lake):
-    """A lake whose topic is at a broker. What is generated on disk is what is produced."""
-
-    def __init__(self, directory, broker, registry, topic, **options):
-        self.broker = broker
-        self.registry = registry.url if isinstance(registry, Registry) else registry
-        self.registered = registry.register if isinstance(registry, Registry) else None
-        self.topic = topic
-        self.brokers = broker.address
-        self.schema_id = None
-        directory.mkdir(parents=True, exist_ok=True)
-        super().__init__(directory, **options)
-
-    def configure(self, interval="1s", memory="128MB", http="off", more="", policies="", **_):
-        self.text = CONFIG.format(brokers=self.brokers, topic=self.topic, registry=self.registry, interval=interval,
-                                  memory=memory, http=http, more=more) + policies + "\n"
-        (self.directory / "icesink.yaml").write_text(self.text)
-
-    def prepare(self, messages):
-        """Generate on disk; the records in their order, with the id that the registry has for the schema."""
-        self.generate(messages)
-        schema = (self.directory / "kafka/schemas/1.avsc").read_text()
-        self.schema_id = self.registered(f"{self.topic}-value", schema)
-        assert self.schema_id != GENERATOR_SCHEMA_ID
-        return [(p, self.translate(v, GENERATOR_SCHEMA_ID, self.schema_id)) for p, _, v in self.records()]
-
-    @staticmethod
-    def translate(value, from_id, to_id):
-        same = value[:1] == b"\0" and value[1:5] == struct.pack(">I", from_id)
-        return value[:1] + struct.pack(">I", to_id) + value[5:] if same else value
-
-    def start_service(self):
-        return subprocess.Popen(self.command("run", "icesink.yaml"), cwd=self.directory, env=self.environment(),
-                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-    def count_rows(self):
-        return self.table("health_data_raw").scan(selected_fields=("sample_id",)).to_arrow().num_rows
-
-
-def interleaved(records):
-    """The records so that every stretch has some of every partition; each partition stays in order."""
-    partitions = {}
-    for record in records:
-        partitions.setdefault(record[0], []).append(record)
-    turns = itertools.zip_longest(*partitions.values())
-    return [record for turn in turns for record in turn if record]
-
-
-def contents(lake, name, schema_id):
-    """All rows of a table, as they would be had the registry given the id that the generator uses."""
-    table = lake.table(name)
-    rows = table.scan().to_arrow()
-    rows = rows.drop_columns([c for c in rows.column_names if c in CLOCK_COLUMNS]).to_pylist()
-    for row in rows:
-        if row.get("raw_bytes") is not None:
-            row["raw_bytes"] = BrokerLake.translate(row["raw_bytes"], schema_id, GENERATOR_SCHEMA_ID)
-        if row.get("raw_payload") is not None:
-            row["raw_payload"] = BrokerLake.translate(row["raw_payload"].encode(), schema_id, GENERATOR_SCHEMA_ID).decode()
-    return sorted(rows, key=repr)
-
-
-def wait_until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def get(url):
@@ -133,13 +22,6 @@ def get(url):
         return problem.code, problem.read().decode()
     except (urllib.error.URLError, ConnectionError):
         return 0, ""
-
-
-def table_rows(lake):
-    try:
-        return lake.count_rows()
-    except Exception:  # pylint: disable=broad-except
-        return 0
 
 
 def test_a_run_from_the_broker_equals_a_run_from_the_log(tmp_path, broker, registry):
@@ -279,19 +161,6 @@ def test_takes_partitions_that_appear_while_it_runs(tmp_path, broker, registry):
     lake.verify()
 
 
-def row_count_from(lake, kept):
-    """Rows of the messages that `kept` says yes to."""
-    schema = fastavro.parse_schema(json.loads((lake.directory / "kafka/schemas/1.avsc").read_text()))
-    verdicts = lake.ledger()
-    count = 0
-    for partition, offset, value in lake.records():
-        verdict = verdicts[partition, offset]
-        if not kept(partition, offset) or (verdict["error_type"] and verdict["element_index"] < 0):
-            continue
-        count += len(decode(schema, value)["samples"]) - bool(verdict["error_type"])
-    return count
-
-
 def test_stops_where_records_were_removed_before_it_read_them(tmp_path, broker, registry):
     lake = BrokerLake(tmp_path, broker, registry, "removed", partitions=1)
     records = lake.prepare(2000)
@@ -409,27 +278,22 @@ def test_processes_of_a_group_share_a_topic_while_they_come_and_go(tmp_path, bro
     records = interleaved(records)
     parts = [records[start:start + 2000] for start in range(0, len(records), 2000)]
     processes = [lake.start_service()]
-
-    def position():
-        found = lake.run("verify", "health_db.health_data_raw", "--config", "icesink.yaml", "--json", check=False)
-        return json.loads(found.stdout)[0]["records"] if found.returncode == 0 and found.stdout else 0
-
     broker.produce(topic, parts[0])
-    wait_until(lambda: position() == 2000)
+    wait_until(lambda: lake.records_in_table() == 2000)
     processes += [lake.start_service(), lake.start_service()]  # two more join
     broker.produce(topic, parts[1])
-    wait_until(lambda: position() == 4000, 60)
+    wait_until(lambda: lake.records_in_table() == 4000, 60)
     broker.produce(topic, parts[2])
     processes[0].send_signal(signal.SIGTERM)  # the first one leaves
     assert processes[0].wait(30) == 0
     broker.produce(topic, parts[3])
-    wait_until(lambda: position() == 8000, 60)
+    wait_until(lambda: lake.records_in_table() == 8000, 60)
     kill(processes[1])  # another one dies; its partitions move after the session time-out
     broker.produce(topic, parts[4])
-    wait_until(lambda: position() == 10000, 60)
+    wait_until(lambda: lake.records_in_table() == 10000, 60)
     processes.append(lake.start_service())
     broker.produce(topic, parts[5])
-    wait_until(lambda: position() == 12000, 60)
+    wait_until(lambda: lake.records_in_table() == 12000, 60)
     logs = []
     for process in (processes[2], processes[3]):
         process.send_signal(signal.SIGTERM)
