@@ -9,6 +9,7 @@ help:
 	@echo "make test-all   the same with the whole number of kills, seeds and failure points"
 	@echo "make bench      build and run the benchmarks"
 	@echo "make fuzz       run every fuzz target for SECONDS (60) each"
+	@echo "make torture    kill -9 the sink's processes KILLS (1000) times, the broker too; SEED chooses the run"
 	@echo "make format     lay out the code; make check-format checks it"
 	@echo "make install    install below PREFIX ($(PREFIX))"
 	@echo "make clean      remove build/"
@@ -48,6 +49,15 @@ fuzz:
 	@ninja -C build/fuzz -j $(JOBS) --quiet
 	@fuzz/run.sh $(SECONDS)
 
+torture: KILLS ?= 1000
+torture: SEED ?= 1
+torture:
+	@tools/bootstrap.sh test
+	@tools/install_test_tools.sh
+	@$(MAKE) --no-print-directory release
+	@KILLS=$(KILLS) SEED=$(SEED) ICESINK_BINARY=$(CURDIR)/build/release/bin/icesink \
+	    .cache/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/e2e/test_torture.py
+
 format check-format:
 	@tools/install_test_tools.sh
 	@tools/format.sh $@
@@ -60,5 +70,5 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: help release run test test-all bench fuzz format check-format install clean
+.PHONY: help release run test test-all bench fuzz torture format check-format install clean
 .DEFAULT_GOAL := help

@@ -27,6 +27,8 @@ typedef struct ice_observer {
   void (*count)(void *context, const char *name, ice_str label, int64_t delta);
   /// Set the gauge `name`. Threads: any.
   void (*gauge)(void *context, const char *name, ice_str label, double value);
+  /// Add one observation to the summary `name`. Threads: any.
+  void (*sample)(void *context, const char *name, double value);
 } ice_observer;
 
 static inline void ice_observe_count(const ice_observer *observer, const char *name, ice_str label, int64_t delta) {
@@ -38,6 +40,12 @@ static inline void ice_observe_count(const ice_observer *observer, const char *n
 static inline void ice_observe_gauge(const ice_observer *observer, const char *name, ice_str label, double value) {
   if (observer && observer->gauge) {
     observer->gauge(observer->context, name, label, value);
+  }
+}
+
+static inline void ice_observe_sample(const ice_observer *observer, const char *name, double value) {
+  if (observer && observer->sample) {
+    observer->sample(observer->context, name, value);
   }
 }
 

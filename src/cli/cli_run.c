@@ -58,6 +58,10 @@ static void gauge_through(void *context, const char *name, ice_str label, double
   ice_metrics_set(self->metrics, name, label, value);
 }
 
+static void sample_through(void *context, const char *name, double value) {
+  ice_metrics_observe(((const run *)context)->metrics, name, value);
+}
+
 static void log_through(void *context, ice_log_level level, ice_str message, const ice_log_field *fields,
                         size_t field_count) {
   run *self = context;
@@ -77,8 +81,8 @@ static ice_status open_log(run *self, ice_error *err) {
   if (status != ICE_OK) {
     return status;
   }
-  self->observer =
-      (ice_observer){.context = self, .log = log_through, .count = count_through, .gauge = gauge_through};
+  self->observer = (ice_observer){
+      .context = self, .log = log_through, .count = count_through, .gauge = gauge_through, .sample = sample_through};
   return ice_log_create(ice_port_system(), STDERR_FILENO, level,
                         ice_str_equal_c(format, "json") ? ICE_LOG_JSON_LINES : ICE_LOG_TEXT_LINES, &self->log, err);
 }

@@ -24,18 +24,8 @@ static void show_lag(const ice_run_metrics *self) {
   }
 }
 
-void ice_run_metrics_update(ice_run_metrics *self, const ice_sink_progress *progress) {
+void ice_run_metrics_update(const ice_run_metrics *self, const ice_sink_progress *progress) {
   const ice_ingest_totals *totals = &progress->totals;
-  int64_t commits = totals->epochs - self->epochs;
-  if (commits > 0) {
-    // Progress comes a few times a second: of commits that were faster, the last one's time stands for all.
-    for (int64_t i = 0; i < commits; i++) {
-      ice_metrics_observe(self->metrics, "icesink_commit_seconds", (double)progress->last_commit_ms / 1000);
-    }
-    set(self, "lastCheckpointSize", (double)(totals->bytes - self->bytes));
-    self->epochs = totals->epochs;
-    self->bytes = totals->bytes;
-  }
   set(self, "numRecordsOut", (double)totals->committed.rows);
   set(self, "numRecordsFailed", (double)totals->committed.dead_letters);
   set(self, "icesink_records_in_total", (double)totals->committed.records);

@@ -6,16 +6,14 @@
 #include "observe/metrics.h"
 #include "runtime/sink.h"
 
-/// Everything is borrowed. Begin with `metrics`, `budget` and `source` set and the rest zero.
+/// Everything is borrowed.
 typedef struct ice_run_metrics {
   ice_metrics *metrics;
   const ice_budget *budget;
   const ice_source *source;
-  int64_t epochs;  ///< that have been shown
-  uint64_t bytes;  ///< in data files when the last one was
 } ice_run_metrics;
 
 /// Bring the metrics up to date. Threads: the sink's own, for it reads the source's partitions.
-void ice_run_metrics_update(ice_run_metrics *self, const ice_sink_progress *progress);
+void ice_run_metrics_update(const ice_run_metrics *self, const ice_sink_progress *progress);
 
 #endif

@@ -422,6 +422,13 @@ static void mark_known(ice_ingest *ingest) {
 static void log_commit(const ice_ingest *ingest) {
   const ice_observer *observer = ingest->options.observer;
   const ice_counts *counts = &ingest->epoch.counts;
+  int64_t files = 0;
+  int64_t bytes = 0;
+  for (uint32_t i = 0; i < ingest->epoch.table_count; i++) {
+    const ice_epoch_table *part = &ingest->epoch.tables[i];
+    files += part->has_manifest ? part->manifest.file.added_files : 0;
+    bytes += part->has_manifest ? part->manifest.added_files_size : 0;
+  }
   ice_table_ident dead_letters = ingest->options.tables[ingest->options.table_count - 1];
   char table[TABLE_NAME_SHOWN];
   snprintf(table, sizeof table, "%.*s.%.*s", ICE_IDENT_ARG(dead_letters));
@@ -430,9 +437,10 @@ static void log_commit(const ice_ingest *ingest) {
       ICE_LOG_NUMBER("records", counts->records),
       ICE_LOG_NUMBER("rows", counts->rows),
       ICE_LOG_NUMBER("dead_letters", counts->dead_letters),
-      ICE_LOG_NUMBER("files", ingest->epoch.file_count),
+      ICE_LOG_NUMBER("files", files),
   };
   ice_observe_log(observer, ICE_LOG_INFO, ICE_STR("Epoch committed"), fields, ICE_COUNT_OF(fields));
+  ice_observe_gauge(observer, "lastCheckpointSize", (ice_str){0}, (double)bytes);
   for (size_t i = 0; i < ICE_ERROR_TYPE_COUNT; i++) {
     if (ingest->deciding_by_type[i] > 0) {
       const ice_log_field cause[] = {

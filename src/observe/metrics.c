@@ -30,6 +30,7 @@ static const metric_info infos[] = {
     {"icesink_commit_failing", KIND_GAUGE, NULL, "1 while a commit fails and the source is held back."},
     {"icesink_commit_conflicts_total", KIND_COUNTER, NULL, "Attempts that met another writer's commit."},
     {"icesink_commit_unknown_total", KIND_COUNTER, NULL, "Attempts whose outcome was not known at once."},
+    {"icesink_corrections_total", KIND_COUNTER, "policy", "Times that a policy put the position right."},
     {"icesink_fenced_total", KIND_COUNTER, NULL, "Epochs given up because the position had moved."},
     {"icesink_followers_finished_total", KIND_COUNTER, NULL, "Follower tables brought up to their lead."},
     {"icesink_since_commit_seconds", KIND_GAUGE, NULL, "Time since the last commit."},

@@ -309,6 +309,7 @@ static ice_status checkpoint(sink *self, ice_error *err) {
     ICE_TRY(decide(self, err));
     self->last_commit = now_ms(self) - begin;
     ice_observe_gauge(self->options->observer, "checkpointDuration", (ice_str){0}, (double)self->last_commit);
+    ice_observe_sample(self->options->observer, "icesink_commit_seconds", (double)self->last_commit / 1000);
     tell_positions(self);
   }
   self->epoch_ms = now_ms(self);

@@ -1,4 +1,5 @@
 """A lake whose topic is at a real broker, and what its tests share."""
+import contextlib
 import itertools
 import json
 import socket
@@ -69,9 +70,11 @@ class BrokerLake(Lake):
         same = value[:1] == b"\0" and value[1:5] == struct.pack(">I", from_id)
         return value[:1] + struct.pack(">I", to_id) + value[5:] if same else value
 
-    def start_service(self):
-        return subprocess.Popen(self.command("run", "icesink.yaml"), cwd=self.directory, env=self.environment(),
-                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    def start_service(self, config="icesink.yaml", log=None):
+        """A process that runs until it is stopped; its log goes to a pipe, or is appended to the file `log`."""
+        with (log.open("a") if log else contextlib.nullcontext(subprocess.PIPE)) as stderr:
+            return subprocess.Popen(self.command("run", config), cwd=self.directory, env=self.environment(),
+                                    stdout=subprocess.DEVNULL, stderr=stderr, text=True)
 
     def count_rows(self):
         return self.table("health_data_raw").scan(selected_fields=("sample_id",)).to_arrow().num_rows

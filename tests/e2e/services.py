@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import time
 import urllib.request
@@ -131,6 +132,13 @@ class Registry:
 
     def stop(self):
         script("registry", "stop", self.directory)
+
+    def sleep(self, seconds):
+        """Answer nobody for a while."""
+        pid = int((self.directory / "pid").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.kill(pid, signal.SIGCONT)
 
     def register(self, subject, schema):
         """The id that the registry gives to a schema."""

@@ -46,6 +46,7 @@ transaction.state.log.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
 log.retention.check.interval.ms=1000
 log.cleaner.backoff.ms=200
 message.max.bytes=16777216
