@@ -140,7 +140,9 @@ typedef struct one_schema {
   ice_schema_registry base;
 } one_schema;
 
-static ice_status find_schema(ice_schema_registry *registry, uint32_t id, ice_bytes *text, ice_error *err) {
+static ice_status find_schema(ice_schema_registry *registry, uint32_t id, ice_schema_language *language,
+                              ice_bytes *text, ice_error *err) {
+  *language = ICE_SCHEMA_AVRO;
   (void)registry;
   return id == ICE_HEALTH_SCHEMA_ID ? ice_bytes_append_str(text, ice_str_of(ice_health_schema()), err)
                                     : ice_error_set(err, ICE_NOT_FOUND, "schema id %u", id);
