@@ -97,9 +97,9 @@ class Registry:
     def stop(self):
         script("registry", "stop", self.directory)
 
-    def register(self, subject, schema):
+    def register(self, subject, schema, language="AVRO"):
         """The id that the registry gives to a schema."""
-        body = json.dumps({"schema": schema}).encode()
+        body = json.dumps({"schema": schema, "schemaType": language}).encode()
         request = urllib.request.Request(f"{self.url}/subjects/{subject}/versions", body,
                                          {"Content-Type": "application/vnd.schemaregistry.v1+json"})
         with urllib.request.urlopen(request, timeout=60) as answer:
