@@ -132,6 +132,9 @@ static const uint8_t *read_text_as(decoding *d, ice_column *column, const uint8_
   if (!p) {
     return NULL;
   }
+  if (column->kind == ICE_KIND_STRING) {
+    return after(d, ice_column_append_text_of(column, text.data, text.size, readable_end(d, text), d->base.err), p);
+  }
   ice_status status =
       ice_json_append_text_as(column, text, readable_end(d, text), &d->decoder->decoded, &fits, d->base.err);
   if (status == ICE_OK && !fits) {

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "comma_locale.h"
 #include "json_rows.h"
 #include <jansson.h>
 #include <math.h>
@@ -337,6 +338,17 @@ static void test_json_decoder__random_doubles_and_floats_round_as_the_c_library_
     ice_batch_clear(&r.batch);
     ice_json_notes_clear(&r.notes);
   }
+}
+
+static void test_json_decoder__a_locale_with_a_comma_changes_nothing(void **state) {
+  (void)state;
+  begin("struct<n: double, f: float>", "");
+  assert_true(comma_locale_set());
+  // Few digits, and so many that the C library reads them.
+  expect("{\"n\":1.5,\"f\":2.25}", "{\"n\":1.5,\"f\":2.25}", 0);
+  expect("{\"n\":0.50000000000000005551115123125782702118158340454101563,\"f\":1e-40}",
+         "{\"n\":0.5000000000000001,\"f\":9.99995e-41}", 0);
+  comma_locale_unset();
 }
 
 static void test_json_decoder__decimals_are_exact_or_do_not_fit(void **state) {
@@ -702,6 +714,7 @@ int main(void) {
       cmocka_unit_test_teardown(test_json_decoder__numbers_follow_the_grammar, end),
       cmocka_unit_test_teardown(test_json_decoder__doubles_are_rounded_correctly, end),
       cmocka_unit_test_teardown(test_json_decoder__random_doubles_and_floats_round_as_the_c_library_does, end),
+      cmocka_unit_test_teardown(test_json_decoder__a_locale_with_a_comma_changes_nothing, end),
       cmocka_unit_test_teardown(test_json_decoder__decimals_are_exact_or_do_not_fit, end),
       cmocka_unit_test_teardown(test_json_decoder__every_type_reads_its_text, end),
       cmocka_unit_test_teardown(test_json_decoder__text_takes_any_value_as_it_stands, end),
