@@ -28,6 +28,7 @@ typedef struct decoding {
   ice_json_decoder *decoder;
   ice_json_notes *notes;
   uint32_t row;
+  size_t first_fault;  ///< of this message
   int64_t extras_left;
   /// The outermost list or map of a column whose items are being read; NULL: none.
   ice_column *owner;
@@ -53,7 +54,7 @@ static inline const uint8_t *after(decoding *d, ice_status status, const uint8_t
 static bool take_extras(decoding *d, const uint8_t *p, int64_t count) {
   d->extras_left -= count;
   if (d->extras_left < 0) {
-    ice_json_bad(&d->base, p, "more elements, absent members and values that do not fit than a message may have");
+    ice_json_bad(&d->base, p, "more elements, members and values that do not fit than a message may have");
     return false;
   }
   return true;
@@ -82,22 +83,27 @@ static const uint8_t *append_misfit(decoding *d, ice_column *column, const uint8
   return after(d, status, to);
 }
 
-// A member that comes again: its earlier value goes, and what was noted of it.
-static void forget_value(decoding *d, ice_column *column, int64_t length) {
+// A member that comes again: its earlier value goes, and what was noted of it. False beyond the limit of the message, for
+// this looks at all its notes.
+static bool forget_value(decoding *d, ice_column *column, int64_t length, const uint8_t *p) {
+  size_t count = ice_json_fault_count(d->notes);
+  size_t kept = d->first_fault;
+  if (!take_extras(d, p, 1 + (int64_t)(count - kept))) {
+    return false;
+  }
   ice_column_truncate(column, length);
-  size_t kept = 0;
-  for (size_t i = 0; i < ice_json_fault_count(d->notes); i++) {
+  for (size_t i = kept; i < count; i++) {
     const ice_json_fault fault = *ice_json_fault_at(d->notes, i);
     if (fault.index < fault.column->length) {
-      memcpy(d->notes->faults.data + kept, &fault, sizeof fault);
-      kept += sizeof fault;
+      memcpy(d->notes->faults.data + kept++ * sizeof fault, &fault, sizeof fault);
     }
   }
-  d->notes->faults.size = kept;
+  d->notes->faults.size = kept * sizeof(ice_json_fault);
   if (d->array_column && d->array_column->length == length) {
     d->notes->elements.size = (size_t)d->array_column->children[0].length * sizeof(ice_json_span);
     d->array_column = NULL;
   }
+  return true;
 }
 
 // Texts -------------------------------------------------------------------------------------------------------------
@@ -237,7 +243,9 @@ static const uint8_t *read_members(decoding *d, json_node *node, ice_column *col
     if (p && index < node->member_count) {
       json_member *member = &node->members[index];
       if (ICE_UNLIKELY(columns[index].length != length)) {
-        forget_value(d, &columns[index], length);
+        if (!forget_value(d, &columns[index], length, p)) {
+          return NULL;
+        }
         seen--;
       }
       seen++;
@@ -448,6 +456,7 @@ ice_status ice_json_decode(ice_json_decoder *decoder, ice_str data, ice_batch *b
                 .decoder = decoder,
                 .notes = notes,
                 .row = (uint32_t)batch->row_count,
+                .first_fault = ice_json_fault_count(notes),
                 .extras_left = ICE_JSON_EXTRAS_MAX};
   if (ICE_UNLIKELY(batch->schema != decoder->schema || data.size > TEXT_BYTES_MAX)) {
     return ice_error_set(err, ICE_INTERNAL, "the batch was made for another schema, or the message has 2 GiB");

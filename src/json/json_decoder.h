@@ -22,7 +22,8 @@
 /// Limits of one message.
 enum {
   ICE_JSON_DEPTH_MAX = 256,  ///< arrays and objects inside each other
-  /// Rows of the exploded array, nulls for absent members, and (at 8 each) values that do not fit.
+  /// Rows of the exploded array, nulls for absent members, values that do not fit (at 8 each), and members that come
+  /// again (at one more than the values that do not fit).
   ICE_JSON_EXTRAS_MAX = 1 << 24
 };
 

@@ -96,6 +96,10 @@ static ice_status decode_json(ice_decoder *decoder, ice_str datum, ice_batch *ba
     *type = ICE_TRANSFORMATION_ERROR;
     ice_error_prepend(err, "Cannot convert %.*s to list", ICE_STR_ARG(self->explode));
     status = ICE_CORRUPT;
+  } else if (status == ICE_CORRUPT && datum.size > 0 && datum.data[0] == '\0') {
+    status = ice_error_set(err, ICE_CORRUPT,
+                           "the text begins with a zero byte, as a schema registry's framing does: "
+                           "source.decode.format json_schema reads that");
   }
   return status;
 }

@@ -19,7 +19,7 @@ ICE_MUST_CHECK ice_status ice_payload_describe(const ice_fault_place *place, ice
                                                ice_error *err);
 
 /// Append the row's element with its parent's fields, as JSON: the text of the message without the element's siblings
-/// where the message is text, else what was decoded. Bytes that are no UTF-8 become U+FFFD. What a dead letter cuts off is
+/// where the message is text (the element alone where its parent has more than 4 KiB), else what was decoded. Bytes that are no UTF-8 become U+FFFD. What a dead letter cuts off is
 /// not all appended. Errors: NO_MEMORY, LIMIT.
 ICE_MUST_CHECK ice_status ice_payload_append(const ice_fault_place *place, ice_bytes *out, ice_error *err);
 

@@ -540,9 +540,34 @@ static void test_json_decoder__extras_of_one_message_are_limited(void **state) {
   }
   assert_int_equal(ice_bytes_append_str(&message, ICE_STR("]}"), NULL), ICE_OK);
   assert_int_equal(json_rows_decode(&r, message.data, message.size), ICE_CORRUPT);
-  assert_non_null(strstr(r.err.message, "more elements, absent members"));
+  assert_non_null(strstr(r.err.message, "more elements, members"));
   assert_int_equal(r.notes.elements.size, 0);
   ice_bytes_deinit(&columns);
+  ice_bytes_deinit(&message);
+}
+
+static void test_json_decoder__looking_through_the_notes_again_and_again_is_limited(void **state) {
+  (void)state;
+  enum { MISFITS = 5000 };
+  ice_bytes message;
+  ice_bytes_init(&message, 1 << 20);
+  begin("struct<l: list<int>, a: int>", "l");
+  for (int repeats = 3000; repeats <= 4000; repeats += 1000) {
+    ice_bytes_clear(&message);
+    assert_int_equal(ice_bytes_append_str(&message, ICE_STR("{\"l\":[0"), NULL), ICE_OK);
+    for (int i = 0; i < MISFITS; i++) {
+      assert_int_equal(ice_bytes_append_str(&message, ICE_STR(",[]"), NULL), ICE_OK);
+    }
+    assert_int_equal(ice_bytes_append_str(&message, ICE_STR("]"), NULL), ICE_OK);
+    for (int i = 0; i < repeats; i++) {
+      assert_int_equal(ice_bytes_append_format(&message, NULL, ",\"a\":%d", i), ICE_OK);
+    }
+    assert_int_equal(ice_bytes_append_str(&message, ICE_STR("}"), NULL), ICE_OK);
+    // 5,000 notes are looked through for each repetition.
+    assert_int_equal(json_rows_decode(&r, message.data, message.size), repeats == 3000 ? ICE_OK : ICE_CORRUPT);
+  }
+  assert_int_equal(ice_json_fault_count(&r.notes), MISFITS);
+  assert_int_equal(ice_column_i32(&r.batch.columns[1], 0), 2999);
   ice_bytes_deinit(&message);
 }
 
@@ -724,6 +749,7 @@ int main(void) {
       cmocka_unit_test_teardown(test_json_decoder__a_message_is_one_object, end),
       cmocka_unit_test_teardown(test_json_decoder__depth_is_limited, end),
       cmocka_unit_test_teardown(test_json_decoder__extras_of_one_message_are_limited, end),
+      cmocka_unit_test_teardown(test_json_decoder__looking_through_the_notes_again_and_again_is_limited, end),
       cmocka_unit_test_teardown(test_json_decoder__every_prefix_of_a_message_is_damaged, end),
       cmocka_unit_test_teardown(test_json_decoder__no_damaged_byte_spoils_the_batch, end),
       cmocka_unit_test_teardown(test_json_decoder__refuses_columns_that_no_object_fills, end),

@@ -164,6 +164,26 @@ static void test_pipeline_json__a_fault_of_the_parent_fails_every_element(void *
   assert_true(ice_column_is_null(column_of(&p.output.dead_letters, "raw_bytes"), 1));
 }
 
+static void test_pipeline_json__a_long_parent_does_not_hide_its_element(void **state) {
+  (void)state;
+  begin(ICE_PAYLOAD_JSON, NULL);
+  ice_bytes message;
+  ice_bytes_init(&message, 1 << 20);
+  for (int size = 3000; size <= 5000; size += 2000) {
+    ice_bytes_clear(&message);
+    assert_int_equal(
+        ice_bytes_append_format(&message, NULL, "{\"more\":\"%0*d\",\"samples\":[{\"id\":\"x\"},7]}", size, 0),
+        ICE_OK);
+    health_add(&p, message.data, message.size);
+  }
+  run(0, 4, 0);
+  ice_str whole = ice_column_text(column_of(&p.output.dead_letters, "raw_payload"), 0);
+  assert_true(whole.size > 3000 && ice_str_ends_with(whole, ICE_STR("\"samples\":{\"id\":\"x\"}}")));
+  expect_text(&p.output.dead_letters, "raw_payload", 2, "{\"id\":\"x\"}");
+  expect_text(&p.output.dead_letters, "raw_payload", 3, "7");
+  ice_bytes_deinit(&message);
+}
+
 static void test_pipeline_json__damage_is_one_dead_letter_of_the_whole_message(void **state) {
   (void)state;
   begin(ICE_PAYLOAD_JSON, NULL);
@@ -175,7 +195,8 @@ static void test_pipeline_json__damage_is_one_dead_letter_of_the_whole_message(v
   send(HEAD "{\"value\":01}" TAIL);
   send("{\"userId\":\"u\"}");
   send("{\"userId\":\"u\",\"samples\":{\"id\":1}}");
-  run(0, 8, 0);
+  health_add(&p, "\0\0\0\0\1{}", 7);
+  run(0, 9, 0);
   const ice_batch *letters = &p.output.dead_letters;
   for (int64_t row = 0; row < 6; row++) {
     expect_text(letters, "error_type", row, "deserialization_error");
@@ -193,7 +214,10 @@ static void test_pipeline_json__damage_is_one_dead_letter_of_the_whole_message(v
   expect_text(letters, "raw_bytes", 4, "{\"userId\":\"u\xFF\"");
   expect_letter(6, "validation_error", "Missing required field: samples");
   expect_letter(7, "transformation_error", "Cannot convert samples to list: {\"id\":1}");
-  for (int64_t row = 0; row < 8; row++) {
+  expect_letter(8, "deserialization_error",
+                "the text begins with a zero byte, as a schema registry's framing does: source.decode.format "
+                "json_schema reads that");
+  for (int64_t row = 0; row < 9; row++) {
     assert_true(ice_column_is_null(column_of(letters, "element_index"), row));
   }
 }
@@ -357,6 +381,7 @@ int main(void) {
       cmocka_unit_test_teardown(test_pipeline_json__the_preset_reads_the_same_messages_as_text, end),
       cmocka_unit_test_teardown(test_pipeline_json__each_fault_of_an_element_has_its_type_and_text, end),
       cmocka_unit_test_teardown(test_pipeline_json__a_fault_of_the_parent_fails_every_element, end),
+      cmocka_unit_test_teardown(test_pipeline_json__a_long_parent_does_not_hide_its_element, end),
       cmocka_unit_test_teardown(test_pipeline_json__damage_is_one_dead_letter_of_the_whole_message, end),
       cmocka_unit_test_teardown(test_pipeline_json__flat_messages_are_their_own_elements, end),
       cmocka_unit_test_teardown(test_pipeline_json__elements_may_be_plain_values, end),
