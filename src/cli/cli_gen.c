@@ -18,7 +18,7 @@ static const char help[] =
     "  --format F          avro, in the registry's wire format, or json (avro)\n"
     "  --partitions N      partitions (6)\n"
     "  --messages N        messages to append (200000)\n"
-    "  --lines FILE        append the lines of FILE instead, each as one value\n"
+    "  --lines FILE        append the lines of FILE instead, each as one value; all, or --messages\n"
     "  --bad PERCENT       share of bad messages (2)\n"
     "  --seed N            the same seed gives the same stream (1)\n"
     "  --compression C     none, gzip, snappy, lz4 or zstd (none)\n"
@@ -54,7 +54,7 @@ static int run_gen(int count, char **arguments) {
   const char *topic = "health-data-raw";
   const char *format = "avro";
   const char *partitions = "6";
-  const char *messages = "200000";
+  const char *messages = NULL;
   const char *bad = "2";
   const char *seed = "1";
   const char *compression = "none";
@@ -78,8 +78,8 @@ static int run_gen(int count, char **arguments) {
     return ice_cli_usage(&ice_command_gen, &err);
   }
   options.json = strcmp(format, "json") == 0;
-  if (lines) {
-    messages = "1e12";
+  if (!messages) {
+    messages = lines ? "1e12" : "200000";
   }
   if (!directory || (lines && ledger) || (!options.json && strcmp(format, "avro") != 0) ||
       read.positional_count > 0 || read.flag_count > 0 || !parse_number(partitions, 4096, &partition_number) ||

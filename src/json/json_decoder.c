@@ -108,41 +108,41 @@ static bool forget_value(decoding *d, ice_column *column, int64_t length, const 
 
 // Texts -------------------------------------------------------------------------------------------------------------
 
+/// The content of a string, and up to where memory may be read that begins with it.
+typedef struct content {
+  ice_str text;
+  const void *readable_end;
+} content;
+
 // The content of the string whose opening quote is before `p`: a piece of the message, or the decoder's text where it
 // has escapes.
-static inline const uint8_t *read_string(decoding *d, const uint8_t *p, ice_str *out) {
+static inline const uint8_t *read_string(decoding *d, const uint8_t *p, content *out) {
   const uint8_t *to = json_find_special(p, d->base.end);
   if (ICE_LIKELY(to < d->base.end && *to == '"')) {
-    *out = ice_str_make((const char *)p, (size_t)(to - p));
+    *out = (content){.text = ice_str_make((const char *)p, (size_t)(to - p)), .readable_end = d->base.end};
     return to + 1;
   }
   ice_bytes *text = &d->decoder->text;
   ice_bytes_clear(text);
   p = ice_json_unescape(&d->base, p, text);
-  // An empty text has an address too.
-  *out = text->data ? ice_bytes_str(text) : ICE_STR("");
+  // What has an escape is not empty, so the text has an address.
+  *out = (content){.text = ice_bytes_str(text), .readable_end = text->data + text->size};
   return p;
-}
-
-// Up to where memory may be read that begins with `text`.
-static inline const void *readable_end(const decoding *d, ice_str text) {
-  const uint8_t *from = (const uint8_t *)text.data;
-  return from >= d->base.start && from <= d->base.end ? (const void *)d->base.end : text.data + text.size;
 }
 
 static const uint8_t *read_text_as(decoding *d, ice_column *column, const uint8_t *p) {
   const uint8_t *from = p;
-  ice_str text;
+  content read;
   bool fits;
-  p = read_string(d, p + 1, &text);
+  p = read_string(d, p + 1, &read);
   if (!p) {
     return NULL;
   }
   if (column->kind == ICE_KIND_STRING) {
-    return after(d, ice_column_append_text_of(column, text.data, text.size, readable_end(d, text), d->base.err), p);
+    return after(d, ice_column_append_text_of(column, read.text.data, read.text.size, read.readable_end, d->base.err),
+                 p);
   }
-  ice_status status =
-      ice_json_append_text_as(column, text, readable_end(d, text), &d->decoder->decoded, &fits, d->base.err);
+  ice_status status = ice_json_append_text_as(column, read.text, &d->decoder->decoded, &fits, d->base.err);
   if (status == ICE_OK && !fits) {
     return append_misfit(d, column, from, p);
   }
@@ -200,12 +200,12 @@ static inline const uint8_t *read_name(decoding *d, const json_node *node, uint3
     *index = expected;
     p += node->members[expected].quoted.size;
   } else {
-    ice_str name;
+    content name;
     p = read_string(d, p, &name);
     if (!p) {
       return NULL;
     }
-    *index = ice_json_member_find(node, name);
+    *index = ice_json_member_find(node, name.text);
   }
   p = json_skip_space(&d->base, p);
   if (ICE_UNLIKELY(p == d->base.end || *p != ':')) {
@@ -317,13 +317,14 @@ static const uint8_t *read_entries(decoding *d, json_node *node, ice_column *col
     return p + 1;
   }
   for (;;) {
-    ice_str name;
+    content name;
     if (p == d->base.end || *p != '"') {
       return ice_json_bad(&d->base, p, "a name in quotes is expected");
     }
     p = read_string(d, p + 1, &name);
     if (p) {
-      p = after(d, ice_column_append_text(&column->children[0], name, d->base.err), json_skip_space(&d->base, p));
+      p = after(d, ice_column_append_text(&column->children[0], name.text, d->base.err),
+                json_skip_space(&d->base, p));
     }
     if (p && (p == d->base.end || *p != ':')) {
       return ice_json_bad(&d->base, p, "a colon is expected");

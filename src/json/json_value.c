@@ -81,14 +81,12 @@ static ice_status append_base64(ice_column *column, ice_str text, ice_bytes *dec
                                          : ice_column_append_fixed(column, decoded->data, err);
 }
 
-ice_status ice_json_append_text_as(ice_column *column, ice_str text, const void *readable_end, ice_bytes *decoded,
-                                   bool *fits, ice_error *err) {
+ice_status ice_json_append_text_as(ice_column *column, ice_str text, ice_bytes *decoded, bool *fits, ice_error *err) {
   int64_t us = 0;
   int32_t days = 0;
   ice_uuid uuid;
   *fits = true;
   switch (column->kind) {
-    case ICE_KIND_STRING: return ice_column_append_text_of(column, text.data, text.size, readable_end, err);
     case ICE_KIND_TIMESTAMP:
     case ICE_KIND_TIMESTAMPTZ:
       *fits = ice_iso8601_parse_timestamp(text, &us);
@@ -114,6 +112,7 @@ ice_status ice_json_append_text_as(ice_column *column, ice_str text, const void 
     case ICE_KIND_FLOAT:
     case ICE_KIND_DOUBLE:
     case ICE_KIND_DECIMAL: return append_number_text(column, text, fits, err);
+    case ICE_KIND_STRING:
     case ICE_KIND_STRUCT:
     case ICE_KIND_LIST:
     case ICE_KIND_MAP: break;
