@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/utf8.h"
 #include "comma_locale.h"
 #include "json_rows.h"
 #include <jansson.h>
@@ -118,6 +119,43 @@ static void test_json_decoder__escapes_stand_for_characters(void **state) {
     snprintf(message, sizeof message, "{\"s\":%s}", damaged[i]);
     expect_damage(message, NULL);
   }
+}
+
+static void test_json_decoder__no_control_character_stands_in_a_string(void **state) {
+  (void)state;
+  begin("struct<s: string>", "");
+  static const char letters[] = "{\"s\":\"abcdefghijklmnopqrst\"}";
+  for (int character = 0; character < 0x80; character++) {
+    for (size_t at = 6; at < sizeof letters - 3; at++) {
+      char message[sizeof letters];
+      memcpy(message, letters, sizeof letters);
+      message[at] = (char)character;
+      ice_status status = json_rows_decode(&r, message, sizeof letters - 1);
+      bool special = character < 0x20 || character == '"' || character == '\\';
+      // A backslash before a letter that makes an escape of it is none of this test's business.
+      if (character != '\\' && (status == ICE_OK) == special) {
+        fail_msg("character %d at byte %zu: %s", character, at, ice_status_name(status));
+      }
+      ice_batch_clear(&r.batch);
+    }
+  }
+}
+
+static void test_json_decoder__surrogate_pairs_reach_every_plane(void **state) {
+  (void)state;
+  begin("struct<s: string>", "");
+  for (uint32_t code = 0x10000; code <= 0x10FFFF; code += 0x1F) {
+    char message[40];
+    uint8_t expected[4];
+    int size = snprintf(message, sizeof message, "{\"s\":\"\\u%04x\\u%04X\"}", 0xD800 + ((code - 0x10000) >> 10),
+                        0xDC00 + (code & 0x3FF));
+    assert_int_equal(json_rows_decode(&r, message, (size_t)size), ICE_OK);
+    ice_str found = ice_column_text(&r.batch.columns[0], 0);
+    assert_int_equal(found.size, ice_utf8_encode(code, expected));
+    assert_memory_equal(found.data, expected, found.size);
+    ice_batch_clear(&r.batch);
+  }
+  expect("{\"s\":\"\\uDBFF\\uDFFF\"}", "{\"s\":\"\xF4\x8F\xBF\xBF\"}", 0);
 }
 
 // What is left of a lone surrogate is no UTF-8, so the check of whole columns finds it.
@@ -733,6 +771,8 @@ int main(void) {
       cmocka_unit_test_teardown(test_json_decoder__names_are_compared_whole, end),
       cmocka_unit_test_teardown(test_json_decoder__unknown_members_are_skipped_and_checked, end),
       cmocka_unit_test_teardown(test_json_decoder__escapes_stand_for_characters, end),
+      cmocka_unit_test_teardown(test_json_decoder__no_control_character_stands_in_a_string, end),
+      cmocka_unit_test_teardown(test_json_decoder__surrogate_pairs_reach_every_plane, end),
       cmocka_unit_test_teardown(test_json_decoder__a_lone_surrogate_is_text_that_is_no_utf8, end),
       cmocka_unit_test_teardown(test_json_decoder__the_last_of_two_equal_members_counts, end),
       cmocka_unit_test_teardown(test_json_decoder__integers_are_exact_over_their_whole_range, end),
