@@ -6,6 +6,7 @@
 #include "config/yaml.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/pipeline_config.h"
+#include "pipeline/pipeline_decoder.h"
 #include "source/record_batch.h"
 #include "source/schema_registry.h"
 #include <stdio.h>
@@ -16,6 +17,7 @@
 enum { MESSAGES = 704, BATCH = 64, ROUNDS = 300, LOG_MAX = 1 << 28 };
 
 typedef struct stages {
+  bool json;
   ice_bytes log;
   ice_chunk chunk;
   int64_t samples;
@@ -38,7 +40,7 @@ static void must(ice_status status, const ice_error *err) {
 
 static void make_log(stages *s) {
   ice_error err = {0};
-  ice_health_generator generator = {.seed = 1, .bad_per_10000 = 200};
+  ice_health_generator generator = {.seed = 1, .bad_per_10000 = 200, .json = s->json};
   ice_record_batch_builder builder;
   ice_bytes message;
   ice_bytes_init(&s->log, LOG_MAX);
@@ -140,35 +142,97 @@ typedef struct one_schema {
   ice_schema_registry base;
 } one_schema;
 
-static ice_status find_schema(ice_schema_registry *registry, uint32_t id, ice_bytes *text, ice_error *err) {
+static ice_status find_schema(ice_schema_registry *registry, uint32_t id, ice_schema_language *language,
+                              ice_bytes *text, ice_error *err) {
+  *language = ICE_SCHEMA_AVRO;
   (void)registry;
   return id == ICE_HEALTH_SCHEMA_ID ? ice_bytes_append_str(text, ice_str_of(ice_health_schema()), err)
                                     : ice_error_set(err, ICE_NOT_FOUND, "schema id %u", id);
 }
 
-static void bench_pipeline(stages *s, const char *preset) {
+static void bench_decode_json(stages *s, const ice_pipeline_spec *spec) {
+  ice_error err = {0};
+  ice_decoder *decoder;
+  ice_batch batch;
+  ice_error_type type;
+  must(ice_decoder_open_json(spec, &decoder, &err), &err);
+  must(ice_batch_init(&batch, decoder->schema, &err), &err);
+  double begin = cpu_seconds();
+  for (int round = 0; round < ROUNDS; round++) {
+    for (size_t i = 0; i < s->chunk.record_count; i++) {
+      if (batch.row_count == 512) {
+        ice_batch_clear(&batch);
+        ice_json_notes_clear(decoder->notes);
+      }
+      int64_t before = batch.row_count;
+      ice_str value = ice_record_value(&s->chunk, &s->chunk.records[i]);
+      if (ice_decoder_decode(decoder, value, &batch, &type, &err) != ICE_OK) {
+        ice_batch_truncate(&batch, before);
+      }
+    }
+  }
+  report("JSON decode to columns, times included", s, cpu_seconds() - begin);
+  ice_batch_deinit(&batch);
+  ice_decoder_destroy(decoder);
+}
+
+// Nine members and 165 bytes a message, as in the flat run of bench/run.sh.
+static void bench_decode_flat(void) {
+  enum { COUNT = 512, TEXT_MAX = 256 };
+  static char texts[COUNT][TEXT_MAX];
+  size_t sizes[COUNT];
+  ice_error err = {0};
+  ice_schema *schema;
+  ice_json_decoder *decoder;
+  ice_json_notes notes;
+  ice_batch batch;
+  for (int i = 0; i < COUNT; i++) {
+    sizes[i] = (size_t)snprintf(
+        texts[i], TEXT_MAX,
+        "{\"sensor\":\"s-%05d\",\"site\":\"hall-%d\",\"seq\":%d,\"at\":\"2025-06-01T12:%02d:%02d.%03dZ\","
+        "\"temperature\":%d.%02d,\"humidity\":%d.%d,\"pressure\":%d.%02d,\"battery\":%d,\"ok\":%s}",
+        i * 9, i % 40, 1000000000 + i, i % 60, i * 7 % 60, i, 15 + i % 20, i % 100, i % 100, i % 10, 980 + i % 60,
+        i * 3 % 100, i % 100, i % 10 ? "true" : "false");
+  }
+  must(ice_schema_create(&schema, &err), &err);
+  must(ice_type_parse(schema,
+                      ICE_STR("struct<sensor: string, site: string, seq: long, at: timestamp, temperature: double, "
+                              "humidity: double, pressure: double, battery: int, ok: boolean>"),
+                      &schema->root, &err),
+       &err);
+  must(ice_json_decoder_create(schema, (ice_str){0}, &decoder, &err), &err);
+  must(ice_batch_init(&batch, schema, &err), &err);
+  ice_json_notes_init(&notes);
+  double begin = cpu_seconds();
+  for (int round = 0; round < ROUNDS * 4; round++) {
+    ice_batch_clear(&batch);
+    for (int i = 0; i < COUNT; i++) {
+      must(ice_json_decode(decoder, ice_str_make(texts[i], sizes[i]), &batch, &notes, &err), &err);
+    }
+  }
+  printf("| %-40s | %6.0f |\n", "JSON decode of a flat record of 165 bytes",
+         (cpu_seconds() - begin) * 1e9 / (ROUNDS * 4 * COUNT));
+  ice_batch_deinit(&batch);
+  ice_json_notes_deinit(&notes);
+  ice_json_decoder_destroy(decoder);
+  ice_schema_unref(schema);
+}
+
+static void bench_pipeline(stages *s, const ice_pipeline_spec *spec) {
   static const ice_schema_registry_interface interface = {.find = find_schema};
   ice_error err = {0};
-  ice_bytes text;
-  ice_arena arena;
-  ice_yaml *tree;
-  ice_pipeline_spec spec;
   ice_pipeline *pipeline;
   ice_pipeline_output output;
   one_schema registry = {.base.interface = &interface};
-  ice_bytes_init(&text, 1 << 20);
-  ice_arena_init(&arena, 1 << 24);
-  must(ice_port_read_file(ice_port_system(), preset, &text, &err), &err);
-  must(ice_yaml_parse(ice_bytes_str(&text), ICE_STR("preset"), &arena, &tree, &err), &err);
-  must(ice_pipeline_spec_read(tree, ICE_STR("preset"), &spec, &err), &err);
-  const ice_schema *table = spec.schema;
-  ice_pipeline_options options = {.spec = &spec,
+  const ice_schema *table = spec->schema;
+  ice_pipeline_options options = {.spec = spec,
                                   .sink = ICE_STR("bench"),
+                                  .format = s->json ? ICE_PAYLOAD_JSON : ICE_PAYLOAD_REGISTRY_AVRO,
                                   .registry = &registry.base,
                                   .port = ice_port_system(),
                                   .table_schemas = &table,
                                   .table_count = 1,
-                                  .dead_letter_schema = spec.dead_letter_schema};
+                                  .dead_letter_schema = spec->dead_letter_schema};
   ice_source_partition partition = {.topic = ICE_STR("t")};
   must(ice_pipeline_create(&options, &pipeline, &err), &err);
   must(ice_pipeline_output_init(pipeline, &output, &err), &err);
@@ -178,32 +242,60 @@ static void bench_pipeline(stages *s, const char *preset) {
     must(ice_pipeline_prepare(pipeline, &s->chunk, &err), &err);
     must(ice_pipeline_process(pipeline, &s->chunk, &partition, &output, &err), &err);
   }
-  report("pipeline: decode, judge, convert, gather", s, cpu_seconds() - begin);
+  report(s->json ? "pipeline over JSON" : "pipeline: decode, judge, convert, gather", s, cpu_seconds() - begin);
   ice_pipeline_output_deinit(&output);
   ice_pipeline_destroy(pipeline);
-  ice_pipeline_spec_deinit(&spec);
+}
+
+static void read_spec(const char *preset, ice_pipeline_spec *spec) {
+  ice_error err = {0};
+  ice_bytes text;
+  ice_arena arena;
+  ice_yaml *tree;
+  ice_bytes_init(&text, 1 << 20);
+  ice_arena_init(&arena, 1 << 24);
+  must(ice_port_read_file(ice_port_system(), preset, &text, &err), &err);
+  must(ice_yaml_parse(ice_bytes_str(&text), ICE_STR("preset"), &arena, &tree, &err), &err);
+  must(ice_pipeline_spec_read(tree, ICE_STR("preset"), spec, &err), &err);
   ice_arena_deinit(&arena);
   ice_bytes_deinit(&text);
 }
 
-int main(int argc, char **argv) {
-  stages s = {0};
+static void open_stages(stages *s, bool json) {
   ice_error err = {0};
+  *s = (stages){.json = json};
+  ice_chunk_init(&s->chunk);
+  must(ice_compressor_create(&s->compressor, &err), &err);
+  make_log(s);
+  read_log(s);
+}
+
+static void close_stages(stages *s) {
+  ice_chunk_deinit(&s->chunk);
+  ice_bytes_deinit(&s->log);
+  ice_compressor_destroy(s->compressor);
+}
+
+int main(int argc, char **argv) {
+  stages s;
+  ice_pipeline_spec spec;
   if (argc != 2) {
     fprintf(stderr, "Usage: bench_stages presets/health.yaml\n");
     return 2;
   }
-  ice_chunk_init(&s.chunk);
-  must(ice_compressor_create(&s.compressor, &err), &err);
-  make_log(&s);
-  read_log(&s);
+  read_spec(argv[1], &spec);
   printf("| %-40s | ns a sample |\n|---|---|\n", "stage");
+  open_stages(&s, false);
   bench_read(&s);
   bench_decode(&s);
   bench_text(&s);
-  bench_pipeline(&s, argv[1]);
-  ice_chunk_deinit(&s.chunk);
-  ice_bytes_deinit(&s.log);
-  ice_compressor_destroy(s.compressor);
+  bench_pipeline(&s, &spec);
+  close_stages(&s);
+  open_stages(&s, true);
+  bench_decode_json(&s, &spec);
+  bench_decode_flat();
+  bench_pipeline(&s, &spec);
+  close_stages(&s);
+  ice_pipeline_spec_deinit(&spec);
   return 0;
 }

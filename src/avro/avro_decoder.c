@@ -4,9 +4,6 @@
 #include "avro/avro_program_priv.h"
 #include <stdlib.h>
 
-/// Texts up to this size are copied whole words at a time where there is room on both sides.
-enum { SHORT_TEXT = 32 };
-
 struct ice_avro_decoder {
   program code;
   ice_schema *schema;
@@ -111,34 +108,11 @@ static inline ice_status read_size(reader_state *state, size_t *out) {
   return ICE_OK;
 }
 
-// Text into a column: in place where there is room and no null, else the ordinary way.
-static inline ice_status append_text(ice_column *column, const uint8_t *data, size_t size, const uint8_t *end,
-                                     ice_error *err) {
-  ice_bytes *values = &column->values;
-  ice_bytes *offsets = &column->offsets;
-  if (ICE_LIKELY(column->null_count == 0 && values->capacity - values->size >= size && offsets->size != 0 &&
-                 offsets->capacity - offsets->size >= 4 && values->size + size <= INT32_MAX)) {
-    if (size <= SHORT_TEXT && end - data >= SHORT_TEXT && values->capacity - values->size >= SHORT_TEXT) {
-      // A copy of fixed size costs less than a call; what it writes too much is written over.
-      memcpy(values->data + values->size, data, SHORT_TEXT);
-    } else if (size != 0) {
-      memcpy(values->data + values->size, data, size);
-    }
-    values->size += size;
-    int32_t offset = (int32_t)values->size;
-    memcpy(offsets->data + offsets->size, &offset, 4);
-    offsets->size += 4;
-    column->length++;
-    return ICE_OK;
-  }
-  return ice_column_append_text(column, ice_str_make((const char *)data, size), err);
-}
-
 static inline ice_status read_text(reader_state *state, ice_column *column) {
   size_t size = 0;
   ice_status status = read_size(state, &size);
   if (ICE_LIKELY(status == ICE_OK)) {
-    status = append_text(column, state->p, size, state->end, state->err);
+    status = ice_column_append_text_of(column, state->p, size, state->end, state->err);
     state->p += size;
   }
   return status;
@@ -476,7 +450,7 @@ static ice_status run_body(reader_state *state, uint32_t body, ice_column *colum
     }
     if (step->code == OP_TEXT && p < end && (*p & 0x81) == 0 && (size_t)(*p >> 1) < (size_t)(end - p)) {
       size_t size = *p++ >> 1;
-      ICE_TRY(append_text(&columns[step->column], p, size, end, state->err));
+      ICE_TRY(ice_column_append_text_of(&columns[step->column], p, size, end, state->err));
       p += size;
       continue;
     }

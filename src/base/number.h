@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 /// Longest text of a number that is read.
 enum { ICE_NUMBER_TEXT_MAX = 1000 };
@@ -14,5 +15,14 @@ enum { ICE_NUMBER_TEXT_MAX = 1000 };
 ///
 /// Pure function; threads: any. `*out` is left alone where it returns false.
 bool ice_number_parse(ice_str text, double *out);
+
+/// The same for a float: rounded once, from the text.
+bool ice_number_parse_float(ice_str text, float *out);
+
+/// mantissa * 10^exponent, correctly rounded, where that takes few operations; false where it does not (then
+/// ice_number_parse reads the text).
+///
+/// Pure function; threads: any. `*out` is left alone where it returns false.
+bool ice_number_scale(uint64_t mantissa, int64_t exponent, double *out);
 
 #endif

@@ -135,3 +135,18 @@ size_t ice_utf8_decode(const void *data, size_t size, uint32_t *code_point) {
   *code_point = value;
   return length;
 }
+
+ice_status ice_utf8_append_repaired(ice_bytes *out, ice_str text, ice_error *err) {
+  ice_status status = ICE_OK;
+  if (ice_utf8_valid(text.data, text.size)) {
+    return ice_bytes_append_str(out, text, err);
+  }
+  for (size_t i = 0; i < text.size;) {
+    size_t size = sequence_size((const uint8_t *)text.data + i, text.size - i);
+    ICE_TRY(size == 0 ? ice_bytes_append_str(out, ICE_STR("\xEF\xBF\xBD"), err)
+                      : ice_bytes_append(out, text.data + i, size, err));
+    i += size == 0 ? 1 : size;
+  }
+done:
+  return status;
+}

@@ -2,6 +2,7 @@
 #ifndef ICE_BASE_UTF8_H
 #define ICE_BASE_UTF8_H
 
+#include "base/bytes.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,9 @@ size_t ice_utf8_prefix(const void *data, size_t size, size_t count);
 
 /// The largest size <= `limit` that ends on a code point boundary of valid UTF-8.
 size_t ice_utf8_cut(const void *data, size_t size, size_t limit);
+
+/// Append `text`, with U+FFFD in place of each byte that is part of no valid sequence. Errors: NO_MEMORY, LIMIT.
+ICE_MUST_CHECK ice_status ice_utf8_append_repaired(ice_bytes *out, ice_str text, ice_error *err);
 
 /// Encode one code point (must be valid); returns the number of bytes written, 1 to 4.
 size_t ice_utf8_encode(uint32_t code_point, uint8_t out[4]);

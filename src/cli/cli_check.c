@@ -1,6 +1,7 @@
 #include "cli/cli_source.h"
-#include "source/schema_registry_http.h"
 #include "json/json_text.h"
+#include "pipeline/pipeline_decoder.h"
+#include "source/schema_registry_http.h"
 
 enum { JSON_MAX = 1 << 16 };
 
@@ -64,26 +65,34 @@ static ice_status check_source(doctor *self, ice_error *err) {
   return status;
 }
 
-// A schema file in place of a registry is read where decoding is set up.
+// A schema file in place of a registry is read where decoding is set up; plain JSON has neither.
 static ice_status check_registry(doctor *self, ice_error *err) {
   ice_str place = ice_settings_text(&self->settings, ICE_OPTION_ID_DECODE_REGISTRY);
   ice_schema_registry *registry = NULL;
-  if (ice_settings_text(&self->settings, ICE_OPTION_ID_DECODE_SCHEMA).size > 0) {
-    return ICE_OK;
+  ice_payload_format format;
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_cli_payload_format(&self->settings, &format, err));
+  if (format != ICE_PAYLOAD_REGISTRY_AVRO && format != ICE_PAYLOAD_REGISTRY_JSON) {
+    goto done;
   }
-  ice_status status = ice_settings_require(&self->settings, ICE_OPTION_ID_DECODE_REGISTRY, err);
-  if (status == ICE_OK) {
-    status = ice_cli_open_registry(&self->settings, NULL, &registry, err);
+  ICE_TRY(ice_cli_open_registry(&self->settings, NULL, &registry, err));
+  if (!ice_str_starts_with(place, ICE_STR("file:"))) {
+    ICE_TRY(ice_schema_registry_http_probe(registry, err));
   }
-  if (status == ICE_OK && !ice_str_starts_with(place, ICE_STR("file:"))) {
-    status = ice_schema_registry_http_probe(registry, err);
-  }
+done:
   ice_schema_registry_destroy(registry);
   return status;
 }
 
+// What Avro can fill is known by the schema of each message; what JSON can, by the columns' types.
 static ice_status check_pipeline(doctor *self, ice_error *err) {
-  return ice_cli_read_pipeline(&self->settings, &self->spec, err);
+  ice_decoder *decoder = NULL;
+  ice_status status = ice_cli_read_pipeline(&self->settings, &self->spec, err);
+  if (status == ICE_OK && !ice_str_equal_c(ice_settings_text(&self->settings, ICE_OPTION_ID_DECODE_FORMAT), "avro")) {
+    status = ice_decoder_open_json(&self->spec, &decoder, err);
+  }
+  ice_decoder_destroy(decoder);
+  return status;
 }
 
 // One line a step, or one object a step: {"step", "ok", "error", "fix"}.

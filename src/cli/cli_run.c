@@ -88,17 +88,17 @@ static ice_status open_log(run *self, ice_error *err) {
 }
 
 static ice_status open_decoding(run *self, ice_pipeline_options *out, ice_error *err) {
-  const char *schema = ice_settings_c_str(&self->settings, ICE_OPTION_ID_DECODE_SCHEMA);
-  if (*schema == '\0') {
-    ice_status status = ice_settings_require(&self->settings, ICE_OPTION_ID_DECODE_REGISTRY, err);
-    out->format = ICE_PAYLOAD_REGISTRY_AVRO;
-    status = status == ICE_OK ? ice_cli_open_registry(&self->settings, &stop, &self->registry, err) : status;
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_cli_payload_format(&self->settings, &out->format, err));
+  if (out->format == ICE_PAYLOAD_AVRO) {
+    const char *schema = ice_settings_c_str(&self->settings, ICE_OPTION_ID_DECODE_SCHEMA);
+    ICE_TRY(ice_port_read_file(ice_port_system(), schema, &self->schema_text, err));
+    out->schema_text = ice_bytes_str(&self->schema_text);
+  } else if (out->format != ICE_PAYLOAD_JSON) {
+    ICE_TRY(ice_cli_open_registry(&self->settings, &stop, &self->registry, err));
     out->registry = self->registry;
-    return status;
   }
-  out->format = ICE_PAYLOAD_AVRO;
-  ice_status status = ice_port_read_file(ice_port_system(), schema, &self->schema_text, err);
-  out->schema_text = ice_bytes_str(&self->schema_text);
+done:
   return status;
 }
 

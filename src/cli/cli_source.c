@@ -108,6 +108,22 @@ ice_status ice_cli_open_source(ice_settings *settings, const ice_observer *obser
                                            : open_segments(settings, out, err);
 }
 
+ice_status ice_cli_payload_format(const ice_settings *settings, ice_payload_format *out, ice_error *err) {
+  ice_str format = ice_settings_text(settings, ICE_OPTION_ID_DECODE_FORMAT);
+  bool has_schema = ice_settings_text(settings, ICE_OPTION_ID_DECODE_SCHEMA).size > 0;
+  bool is_avro = ice_str_equal_c(format, "avro");
+  if (has_schema && !is_avro) {
+    return ice_error_set(err, ICE_INVALID_ARGUMENT, "source.decode.schema is an Avro schema; the format is %.*s",
+                         ICE_STR_ARG(format));
+  }
+  if (has_schema || ice_str_equal_c(format, "json")) {
+    *out = has_schema ? ICE_PAYLOAD_AVRO : ICE_PAYLOAD_JSON;
+    return ICE_OK;
+  }
+  *out = is_avro ? ICE_PAYLOAD_REGISTRY_AVRO : ICE_PAYLOAD_REGISTRY_JSON;
+  return ice_settings_require(settings, ICE_OPTION_ID_DECODE_REGISTRY, err);
+}
+
 ice_status ice_cli_open_registry(const ice_settings *settings, const _Atomic bool *stop, ice_schema_registry **out,
                                  ice_error *err) {
   *out = NULL;

@@ -3,6 +3,7 @@
 #define ICE_CLI_CLI_SOURCE_H
 
 #include "cli/cli.h"
+#include "pipeline/pipeline.h"
 #include "source/schema_registry.h"
 #include "source/source.h"
 #include <stdatomic.h>
@@ -23,6 +24,11 @@ bool ice_cli_source_is_kafka(const ice_settings *settings);
 ///   INVALID_ARGUMENT where nothing is set.
 ICE_MUST_CHECK ice_status ice_cli_open_source(ice_settings *settings, const ice_observer *observer, ice_source **out,
                                               ice_error *err);
+
+/// How values are encoded, by source.decode.*. Errors: INVALID_ARGUMENT where a registry is missing, or settings contradict
+/// each other.
+ICE_MUST_CHECK ice_status ice_cli_payload_format(const ice_settings *settings, ice_payload_format *out,
+                                                 ice_error *err);
 
 /// Open source.decode.registry: file:DIRECTORY or an http(s) URL. Nothing is asked yet.
 ///

@@ -1,6 +1,7 @@
 #include "cli/gen.h"
 
 #include "port/port.h"
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +16,15 @@ typedef struct producer {
   ice_bytes message;
   ice_bytes ledger_line;
   ice_file ledger;
+  FILE *lines;
+  char *line;
+  size_t line_capacity;
 } producer;
 
 static ice_status write_schema(const ice_gen_options *options, ice_error *err) {
+  if (options->json || options->lines) {
+    return ICE_OK;
+  }
   const ice_port *port = ice_port_system();
   char path[PATH_MAX];
   snprintf(path, sizeof path, "%s/schemas", options->directory);
@@ -59,6 +66,12 @@ static ice_status open_producer(producer *p, ice_error *err) {
                          (int)PARTITIONS_MAX);
   }
   ice_status status = ICE_OK;
+  if (options->lines) {
+    p->lines = fopen(options->lines, "r");
+    if (!p->lines) {
+      return ice_error_set(err, ICE_NOT_FOUND, "%s: %s", options->lines, strerror(errno));
+    }
+  }
   if (options->ledger) {
     status = port->files.open(port->files.context, options->ledger, ICE_FILE_READ_APPEND, &p->ledger, err);
   }
@@ -76,6 +89,10 @@ static void close_producer(producer *p) {
   if (p->ledger >= 0) {
     port->files.close(port->files.context, p->ledger);
   }
+  if (p->lines) {
+    fclose(p->lines);
+  }
+  free(p->line);
   ice_record_batch_builder_deinit(&p->builder);
   ice_bytes_deinit(&p->message);
   ice_bytes_deinit(&p->ledger_line);
@@ -95,30 +112,53 @@ static ice_status add_ledger_line(producer *p, int32_t partition, int64_t offset
       verdict->error_type ? "\"" : "", verdict->element_index);
 }
 
-// The ledger is written before the batch: a killed producer may promise records that are not there, never the reverse.
-static ice_status write_batch(producer *p, int32_t partition, int64_t count, ice_error *err) {
-  const ice_port *port = ice_port_system();
+// The value of the next message; false at the end of the lines.
+static bool next_value(producer *p, int32_t partition, int64_t offset, ice_status *status, ice_error *err) {
   const ice_gen_options *options = p->options;
-  ice_health_generator generator = {.seed = options->seed, .bad_per_10000 = options->bad_per_10000};
+  ice_bytes_clear(&p->message);
+  if (p->lines) {
+    ssize_t size = getline(&p->line, &p->line_capacity, p->lines);
+    if (size < 0) {
+      *status = ferror(p->lines) ? ice_error_set(err, ICE_IO, "%s: cannot be read", options->lines) : ICE_OK;
+      return false;
+    }
+    size -= size > 0 && p->line[size - 1] == '\n';
+    *status = ice_bytes_append(&p->message, p->line, (size_t)size, err);
+    return *status == ICE_OK;
+  }
+  ice_health_generator generator = {
+      .seed = options->seed, .bad_per_10000 = options->bad_per_10000, .json = options->json};
+  ice_health_verdict verdict;
+  *status = ice_health_generate(&generator, partition, offset, &p->message, &verdict, err);
+  if (*status == ICE_OK) {
+    *status = add_ledger_line(p, partition, offset, &verdict, err);
+  }
+  return *status == ICE_OK;
+}
+
+// The ledger is written before the batch: a killed producer may promise records that are not there, never the reverse.
+static ice_status write_batch(producer *p, int32_t partition, int64_t *count, ice_error *err) {
+  const ice_port *port = ice_port_system();
   int64_t offset = ice_segment_writer_next(p->writers[partition]);
+  int64_t added = 0;
   ice_status status = ICE_OK;
   ice_bytes_clear(&p->ledger_line);
-  for (int64_t i = 0; i < count; i++) {
-    ice_health_verdict verdict;
+  for (; added < *count && next_value(p, partition, offset + added, &status, err); added++) {
     char key[32];
-    ice_bytes_clear(&p->message);
-    ICE_TRY(ice_health_generate(&generator, partition, offset + i, &p->message, &verdict, err));
-    long long number = offset + i;
+    long long number = offset + added;
     int size = snprintf(key, sizeof key, "%lld", number);
     int64_t now_ms = port->clock.now_us(port->clock.context) / 1000;
     ICE_TRY(ice_record_batch_builder_add(&p->builder, now_ms, ice_str_make(key, (size_t)size),
                                          ice_bytes_str(&p->message), err));
-    ICE_TRY(add_ledger_line(p, partition, offset + i, &verdict, err));
+  }
+  *count = added;
+  if (status != ICE_OK || added == 0) {
+    goto done;
   }
   if (p->ledger >= 0) {
     ICE_TRY(port->files.write(port->files.context, p->ledger, p->ledger_line.data, p->ledger_line.size, err));
   }
-  ICE_TRY(ice_segment_writer_append(p->writers[partition], &p->builder, options->codec, err));
+  ICE_TRY(ice_segment_writer_append(p->writers[partition], &p->builder, p->options->codec, err));
 done:
   return status;
 }
@@ -148,7 +188,10 @@ ice_status ice_gen_write(const ice_gen_options *options, int64_t *written, ice_e
   ICE_TRY(open_producer(p, err));
   while (*written < options->messages && !(options->stop && *options->stop)) {
     int64_t count = options->messages - *written < BATCH_MESSAGES ? options->messages - *written : BATCH_MESSAGES;
-    ICE_TRY(write_batch(p, partition, count, err));
+    ICE_TRY(write_batch(p, partition, &count, err));
+    if (count == 0) {
+      break;
+    }
     *written += count;
     partition = (partition + 1) % options->partitions;
     pace(options, begin_us, *written);

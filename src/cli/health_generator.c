@@ -3,6 +3,7 @@
 #include "avro/avro_encode.h"
 #include "codec/iso8601.h"
 #include "codec/uuid.h"
+#include "json/json_text.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -105,19 +106,77 @@ typedef struct message {
   fault fault;
   uint32_t bad_element;
   uint32_t sample_count;
+  bool json;
 } message;
 
-static ice_status put_text(ice_bytes *out, ice_str text, ice_error *err) {
-  ice_status status = ice_avro_put_long(out, (int64_t)text.size, err);
-  return status == ICE_OK ? ice_bytes_append_str(out, text, err) : status;
+// The name before a value, which only JSON writes.
+static ice_status put_name(ice_bytes *out, const message *m, const char *name, ice_error *err) {
+  if (!m->json) {
+    return ICE_OK;
+  }
+  bool first = out->data[out->size - 1] == '{';
+  return ice_bytes_append_format(out, err, "%s\"%s\":", first ? "" : ",", name);
 }
 
-static ice_status put_date(ice_bytes *out, int64_t us, bool with_offset, ice_error *err) {
+static ice_status put_mark(ice_bytes *out, const message *m, char mark, ice_error *err) {
+  return m->json ? ice_bytes_append_u8(out, (uint8_t)mark, err) : ICE_OK;
+}
+
+// No text of this stream has a character that JSON escapes; one that is no UTF-8 is meant to stay so.
+static ice_status put_text(ice_bytes *out, const message *m, const char *name, ice_str text, ice_error *err) {
+  ice_status status = ICE_OK;
+  ICE_TRY(put_name(out, m, name, err));
+  ICE_TRY(m->json ? ice_bytes_append_u8(out, '"', err) : ice_avro_put_long(out, (int64_t)text.size, err));
+  ICE_TRY(ice_bytes_append_str(out, text, err));
+  ICE_TRY(put_mark(out, m, '"', err));
+done:
+  return status;
+}
+
+static ice_status put_double(ice_bytes *out, const message *m, const char *name, double value, ice_error *err) {
+  ice_status status = ICE_OK;
+  ICE_TRY(put_name(out, m, name, err));
+  if (!m->json) {
+    return ice_avro_put_double(out, value, err);
+  }
+  ICE_TRY(isnan(value) ? ice_bytes_append_str(out, ICE_STR("\"NaN\""), err)
+                       : ice_json_append_double(out, value, err));
+done:
+  return status;
+}
+
+static ice_status put_boolean(ice_bytes *out, const message *m, const char *name, bool value, ice_error *err) {
+  ice_status status = ICE_OK;
+  ICE_TRY(put_name(out, m, name, err));
+  ICE_TRY(m->json ? ice_bytes_append_str(out, value ? ICE_STR("true") : ICE_STR("false"), err)
+                  : ice_avro_put_boolean(out, value, err));
+done:
+  return status;
+}
+
+static ice_status put_optional(ice_bytes *out, const message *m, const char *name, ice_str text, ice_error *err) {
+  ice_status status = ICE_OK;
+  if (m->json && !text.data) {
+    ICE_TRY(put_name(out, m, name, err));
+    return ice_bytes_append_str(out, ICE_STR("null"), err);
+  }
+  if (!m->json) {
+    ICE_TRY(ice_avro_put_long(out, text.data != NULL, err));
+  }
+  if (text.data) {
+    ICE_TRY(put_text(out, m, name, text, err));
+  }
+done:
+  return status;
+}
+
+static ice_status put_date(ice_bytes *out, const message *m, const char *name, int64_t us, bool with_offset,
+                           ice_error *err) {
   char text[ICE_ISO8601_SIZE + 8];
   size_t size = ice_iso8601_format_timestamp(with_offset ? us + 7200 * (int64_t)1000000 : us, text);
   const char *zone = with_offset ? "+02:00" : "Z";
   memcpy(text + size, zone, strlen(zone));
-  return put_text(out, ice_str_make(text, size + strlen(zone)), err);
+  return put_text(out, m, name, ice_str_make(text, size + strlen(zone)), err);
 }
 
 static double sample_value(message *m, const sample_type *type, bool bad) {
@@ -135,12 +194,19 @@ static double sample_value(message *m, const sample_type *type, bool bad) {
 
 static ice_status put_metadata(ice_bytes *out, message *m, ice_error *err) {
   ice_status status = ICE_OK;
+  ICE_TRY(put_name(out, m, "metadata", err));
+  ICE_TRY(put_mark(out, m, '{', err));
   if (below(&m->random, 4) == 0) {
-    ICE_TRY(ice_avro_put_long(out, 1, err));
-    ICE_TRY(put_text(out, ICE_STR("motionContext"), err));
-    ICE_TRY(put_text(out, below(&m->random, 2) ? ICE_STR("active") : ICE_STR("sedentary"), err));
+    ice_str context = below(&m->random, 2) ? ICE_STR("active") : ICE_STR("sedentary");
+    if (m->json) {
+      ICE_TRY(put_text(out, m, "motionContext", context, err));
+    } else {
+      ICE_TRY(ice_avro_put_long(out, 1, err));
+      ICE_TRY(put_text(out, m, NULL, ICE_STR("motionContext"), err));
+      ICE_TRY(put_text(out, m, NULL, context, err));
+    }
   }
-  ICE_TRY(ice_avro_put_long(out, 0, err));
+  ICE_TRY(m->json ? ice_bytes_append_u8(out, '}', err) : ice_avro_put_long(out, 0, err));
 done:
   return status;
 }
@@ -155,50 +221,69 @@ static ice_status put_sample(ice_bytes *out, message *m, uint32_t index, ice_err
   char id[ICE_UUID_TEXT_SIZE + 1];
   ice_status status = ICE_OK;
   sample_id(m->partition, m->offset, index, m->seed, id);
-  ICE_TRY(put_text(out, bad && m->fault == FAULT_EMPTY_ID ? (ice_str){0} : ice_str_of(id), err));
-  ICE_TRY(put_text(out, type->name, err));
-  ICE_TRY(ice_avro_put_double(out, sample_value(m, type, bad), err));
-  ICE_TRY(put_text(out, bad && m->fault == FAULT_UTF8 ? ICE_STR("count\xFF\xFE") : type->unit, err));
+  ICE_TRY(put_mark(out, m, '{', err));
+  ICE_TRY(put_text(out, m, "id", bad && m->fault == FAULT_EMPTY_ID ? (ice_str){0} : ice_str_of(id), err));
+  ICE_TRY(put_text(out, m, "type", type->name, err));
+  ICE_TRY(put_double(out, m, "value", sample_value(m, type, bad), err));
+  ICE_TRY(put_text(out, m, "unit", bad && m->fault == FAULT_UTF8 ? ICE_STR("count\xFF\xFE") : type->unit, err));
   if (bad && m->fault == FAULT_DATE) {
-    ICE_TRY(put_text(out, ICE_STR("2025-02-30T12:00:00Z"), err));
+    ICE_TRY(put_text(out, m, "startDate", ICE_STR("2025-02-30T12:00:00Z"), err));
   } else {
-    ICE_TRY(put_date(out, start, below(&m->random, 10) == 0, err));
+    ICE_TRY(put_date(out, m, "startDate", start, below(&m->random, 10) == 0, err));
   }
-  ICE_TRY(put_date(out, bad && m->fault == FAULT_ORDER ? start - 60 * (int64_t)1000000 : end, false, err));
-  if (below(&m->random, 5) == 0) {
-    ICE_TRY(ice_avro_put_long(out, 0, err));
-  } else {
-    ICE_TRY(ice_avro_put_long(out, 1, err));
-    ICE_TRY(put_text(out, ICE_STR("com.example.health"), err));
-  }
+  ICE_TRY(
+      put_date(out, m, "endDate", bad && m->fault == FAULT_ORDER ? start - 60 * (int64_t)1000000 : end, false, err));
+  ICE_TRY(put_optional(out, m, "sourceBundle",
+                       below(&m->random, 5) == 0 ? (ice_str){0} : ICE_STR("com.example.health"), err));
   ICE_TRY(put_metadata(out, m, err));
-  ICE_TRY(ice_avro_put_boolean(out, below(&m->random, 2) != 0, err));
-  ICE_TRY(put_date(out, end + 1000000, false, err));
+  ICE_TRY(put_boolean(out, m, "isSynced", below(&m->random, 2) != 0, err));
+  ICE_TRY(put_date(out, m, "createdAt", end + 1000000, false, err));
+  ICE_TRY(put_mark(out, m, '}', err));
 done:
   return status;
 }
 
-static ice_status put_message(ice_bytes *out, message *m, ice_error *err) {
-  char text[ICE_UUID_TEXT_SIZE + 1];
-  uint8_t header[5] = {0};
+static ice_status put_samples(ice_bytes *out, message *m, ice_error *err) {
   ice_status status = ICE_OK;
+  ICE_TRY(put_name(out, m, "samples", err));
+  ICE_TRY(put_mark(out, m, '[', err));
+  if (m->sample_count > 0 && !m->json) {
+    ICE_TRY(ice_avro_put_long(out, m->sample_count, err));
+  }
+  for (uint32_t i = 0; i < m->sample_count; i++) {
+    if (i > 0) {
+      ICE_TRY(put_mark(out, m, ',', err));
+    }
+    ICE_TRY(put_sample(out, m, i, err));
+  }
+  ICE_TRY(m->json ? ice_bytes_append_u8(out, ']', err) : ice_avro_put_long(out, 0, err));
+done:
+  return status;
+}
+
+static ice_status put_header(ice_bytes *out, const message *m, ice_error *err) {
+  uint8_t header[5] = {0};
+  if (m->json) {
+    return ice_bytes_append_u8(out, '{', err);
+  }
   header[0] = m->fault == FAULT_MAGIC ? 0x7B : 0;
   ice_store_u32be(header + 1, m->fault == FAULT_SCHEMA_ID ? 999999 : ICE_HEALTH_SCHEMA_ID);
-  ICE_TRY(ice_bytes_append(out, header, sizeof header, err));
+  return ice_bytes_append(out, header, sizeof header, err);
+}
+
+static ice_status put_message(ice_bytes *out, message *m, ice_error *err) {
+  char text[ICE_UUID_TEXT_SIZE + 1];
+  ice_status status = ICE_OK;
+  ICE_TRY(put_header(out, m, err));
   uint64_t user = below(&m->random, 5000);
   make_uuid(mix(user * 2 + 1), mix(user + m->seed), text);
-  ICE_TRY(put_text(out, ice_str_of(text), err));
+  ICE_TRY(put_text(out, m, "deviceId", ice_str_of(text), err));
   int size = snprintf(text, sizeof text, "user-%05u", (unsigned)user);
-  ICE_TRY(put_text(out, ice_str_make(text, (size_t)size), err));
-  if (m->sample_count > 0) {
-    ICE_TRY(ice_avro_put_long(out, m->sample_count, err));
-    for (uint32_t i = 0; i < m->sample_count; i++) {
-      ICE_TRY(put_sample(out, m, i, err));
-    }
-  }
-  ICE_TRY(ice_avro_put_long(out, 0, err));
-  ICE_TRY(put_date(out, 1748995200 * (int64_t)1000000 + m->offset * 1000, false, err));
-  ICE_TRY(put_text(out, ICE_STR("4.2.0"), err));
+  ICE_TRY(put_text(out, m, "userId", ice_str_make(text, (size_t)size), err));
+  ICE_TRY(put_samples(out, m, err));
+  ICE_TRY(put_date(out, m, "timestamp", 1748995200 * (int64_t)1000000 + m->offset * 1000, false, err));
+  ICE_TRY(put_text(out, m, "appVersion", ICE_STR("4.2.0"), err));
+  ICE_TRY(put_mark(out, m, '}', err));
 done:
   return status;
 }
@@ -225,7 +310,8 @@ ice_status ice_health_generate(const ice_health_generator *generator, int32_t pa
   message m = {.random = mix(generator->seed ^ mix((uint64_t)partition << 44 | (uint64_t)offset)),
                .partition = partition,
                .offset = offset,
-               .seed = generator->seed};
+               .seed = generator->seed,
+               .json = generator->json};
   size_t begin = out->size;
   bool bad = below(&m.random, 10000) < (uint64_t)generator->bad_per_10000;
   m.sample_count = below(&m.random, 1000) == 0 ? 0 : 1 + (uint32_t)below(&m.random, ICE_HEALTH_SAMPLES_MAX);
@@ -241,6 +327,10 @@ ice_status ice_health_generate(const ice_health_generator *generator, int32_t pa
   }
   if (status == ICE_OK && m.fault == FAULT_TRAILING) {
     status = ice_bytes_append_str(out, ICE_STR("\x01\x02"), err);
+  }
+  if (status == ICE_OK && m.json && (m.fault == FAULT_MAGIC || m.fault == FAULT_SCHEMA_ID)) {
+    // Text has no header to be wrong; its first or last character is instead.
+    out->data[m.fault == FAULT_MAGIC ? begin : out->size - 1] = '(';
   }
   judge(&m, verdict);
   return status;

@@ -76,14 +76,25 @@ static int64_t count_set_bits(const uint8_t *bits, int64_t count) {
   return total;
 }
 
+// Of bits [from, to).
+static int64_t count_set_bits_between(const uint8_t *bits, int64_t from, int64_t to) {
+  int64_t total = 0;
+  for (; from < to && (from & 7) != 0; from++) {
+    total += ice_bit_get(bits, from);
+  }
+  return from < to ? total + count_set_bits(bits + (from >> 3), to - from) : total;
+}
+
 void ice_column_truncate(ice_column *column, int64_t length) {
   // A failed append may have left this column short of its siblings.
   if (length > column->length) {
     length = column->length;
   }
   if (column->null_count != 0) {
+    // What goes is counted, not what stays: dropping the last value of a long column has to be cheap.
+    int64_t dropped = column->length - length;
+    column->null_count -= dropped - count_set_bits_between(column->validity.data, length, column->length);
     clear_bits_from(&column->validity, length);
-    column->null_count = length - count_set_bits(column->validity.data, length);
     if (column->null_count == 0) {
       ice_bytes_clear(&column->validity);
     }

@@ -142,6 +142,35 @@ ICE_MUST_CHECK static inline ice_status ice_column_append_f64(ice_column *column
 /// string, binary.
 ICE_MUST_CHECK ice_status ice_column_append_text(ice_column *column, ice_str value, ice_error *err);
 
+/// Texts up to this size are copied whole words at a time where there is room on both sides.
+enum { ICE_SHORT_TEXT = 32 };
+
+/// ice_column_append_text for decoders: up to `readable_end` memory may be read (at least the text itself), which makes
+/// the copy of a short text cheap.
+ICE_MUST_CHECK static inline ice_status ice_column_append_text_of(ice_column *column, const void *data, size_t size,
+                                                                  const void *readable_end, ice_error *err) {
+  const uint8_t *from = data;
+  ice_bytes *values = &column->values;
+  ice_bytes *offsets = &column->offsets;
+  if (ICE_LIKELY(column->null_count == 0 && values->capacity - values->size >= size && offsets->size != 0 &&
+                 offsets->capacity - offsets->size >= 4 && values->size + size <= INT32_MAX)) {
+    if (size <= ICE_SHORT_TEXT && (const uint8_t *)readable_end - from >= ICE_SHORT_TEXT &&
+        values->capacity - values->size >= ICE_SHORT_TEXT) {
+      // A copy of fixed size costs less than a call; what it writes too much is written over.
+      memcpy(values->data + values->size, from, ICE_SHORT_TEXT);
+    } else if (size != 0) {
+      memcpy(values->data + values->size, from, size);
+    }
+    values->size += size;
+    int32_t offset = (int32_t)values->size;
+    memcpy(offsets->data + offsets->size, &offset, 4);
+    offsets->size += 4;
+    column->length++;
+    return ICE_OK;
+  }
+  return ice_column_append_text(column, ice_str_make(data, size), err);
+}
+
 /// Close one value of a list or map: it takes the child values appended since the last one.
 ICE_MUST_CHECK ice_status ice_column_append_list_end(ice_column *column, ice_error *err);
 

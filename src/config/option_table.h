@@ -42,11 +42,14 @@ ICE_OPTION(SOURCE_SEGMENT_DIRECTORY, "source.segment.directory", PATH, NULL, NUL
            "Read a topic from a broker's log directory instead of a broker.")
 ICE_OPTION(SOURCE_SEGMENT_TOPIC, "source.segment.topic", TEXT, NULL, NULL, NULL, NULL, 0, 0,
            "Topic in that directory.")
-ICE_OPTION(DECODE_FORMAT, "source.decode.format", CHOICE, "avro", NULL, NULL, "avro", 0, 0, "Encoding of the values.")
 ICE_OPTION(
-    DECODE_REGISTRY, "source.decode.registry", TEXT, NULL, "SCHEMA_REGISTRY_URL", NULL, NULL, 0, 0,
-    "Schema registry: an http(s) URL, or file: and a directory of <id>.avsc files. Values are in the registry's wire "
-    "format.")
+    DECODE_FORMAT, "source.decode.format", CHOICE, "avro", NULL, NULL, "avro|json|json_schema", 0, 0,
+    "Encoding of the values. avro: in the registry's wire format, or of source.decode.schema. json: plain text. "
+    "json_schema: text in the registry's wire format; the id must be of a JSON Schema, which is not evaluated.")
+ICE_OPTION(DECODE_REGISTRY, "source.decode.registry", TEXT, NULL, "SCHEMA_REGISTRY_URL", NULL, NULL, 0, 0,
+           "Schema registry: an http(s) URL, or file: and a directory of <id>.avsc (Avro) and <id>.json (JSON "
+           "Schema) files. "
+           "Values are in the registry's wire format. json needs none.")
 ICE_OPTION(DECODE_REGISTRY_USERNAME, "source.decode.registry_username", TEXT, NULL, "SCHEMA_REGISTRY_USERNAME", NULL,
            NULL, 0, 0, "User name for the registry (basic authentication).")
 ICE_OPTION(DECODE_REGISTRY_PASSWORD, "source.decode.registry_password", SECRET, NULL, "SCHEMA_REGISTRY_PASSWORD",
@@ -54,7 +57,7 @@ ICE_OPTION(DECODE_REGISTRY_PASSWORD, "source.decode.registry_password", SECRET, 
 ICE_OPTION(DECODE_REGISTRY_CA_FILE, "source.decode.registry_ca_file", PATH, NULL, NULL, NULL, NULL, 0, 0,
            "Certificates to trust for the registry, in place of the system's.")
 ICE_OPTION(DECODE_SCHEMA, "source.decode.schema", PATH, NULL, NULL, NULL, NULL, 0, 0,
-           "A file with the schema of all values, in place of a registry.")
+           "A file with the Avro schema of all values, in place of a registry.")
 ICE_OPTION(PIPELINE, "pipeline", TREE, NULL, NULL, NULL, NULL, 0, 0,
            "What becomes of a record: preset, or explode, columns, partition, filter, validate, route, dead_letters.")
 ICE_OPTION(PRESET, "preset", TEXT, NULL, NULL, NULL, NULL, 0, 0,

@@ -13,6 +13,7 @@ enum { SCHEMAS_MAX = 10000, WIRE_HEADER = 5 };
 /// What is known of a schema id.
 typedef struct schema_slot {
   ice_mapping *mapping;  ///< NULL: the registry answered that it does not know the id
+  bool shared;           ///< the mapping is the pipeline's
   char cause[300];       ///< why not
   uint64_t asked;        ///< in which prepare the registry was last asked
 } schema_slot;
@@ -23,12 +24,21 @@ struct ice_pipeline {
   uint64_t prepare_count;
   uint32_t last_id;
   schema_slot *last;
+  ice_mapping *json;  ///< of the formats without a writer's schema: the same for every id
   ice_block *block;
 };
 
+static bool has_ids(ice_payload_format format) {
+  return format == ICE_PAYLOAD_REGISTRY_AVRO || format == ICE_PAYLOAD_REGISTRY_JSON;
+}
+
+static bool is_json(ice_payload_format format) {
+  return format == ICE_PAYLOAD_REGISTRY_JSON || format == ICE_PAYLOAD_JSON;
+}
+
 static void destroy_slot(schema_slot *slot) {
   if (slot) {
-    ice_mapping_destroy(slot->mapping);
+    ice_mapping_destroy(slot->shared ? NULL : slot->mapping);
     free(slot);
   }
 }
@@ -41,6 +51,7 @@ void ice_pipeline_destroy(ice_pipeline *pipeline) {
     destroy_slot(pipeline->slots.entries[i].value);
   }
   ice_map_deinit(&pipeline->slots);
+  ice_mapping_destroy(pipeline->json);
   ice_block_destroy(pipeline->block);
   free(pipeline);
 }
@@ -59,17 +70,39 @@ static ice_status add_slot(ice_pipeline *pipeline, ice_str key, schema_slot **ou
   return status;
 }
 
+// The mapping of a schema that the registry knows.
+static ice_status fill_slot(ice_pipeline *pipeline, uint32_t id, ice_schema_language language, ice_str text,
+                            schema_slot *slot, ice_error *err) {
+  bool json = is_json(pipeline->options.format);
+  if (language != (json ? ICE_SCHEMA_JSON : ICE_SCHEMA_AVRO)) {
+    char cause[100];
+    snprintf(cause, sizeof cause, "schema %u is no %s schema", id, json ? "JSON" : "Avro");
+    return ice_mapping_create_unfit(id, cause, pipeline->options.spec, &slot->mapping, err);
+  }
+  if (json) {
+    slot->mapping = pipeline->json;
+    slot->shared = true;
+    return ICE_OK;
+  }
+  ice_status status = ice_mapping_create_avro(id, text, pipeline->options.spec, &slot->mapping, err);
+  if (status == ICE_OK) {
+    slot->mapping->datum_at = WIRE_HEADER;
+  }
+  return status;
+}
+
 static ice_status ask_registry(ice_pipeline *pipeline, uint32_t id, schema_slot *slot, ice_error *err) {
   ice_bytes text;
   ice_bytes_init(&text, ICE_REGISTRY_SCHEMA_MAX);
   ice_error cause = {0};
-  ice_status status = ice_schema_registry_find(pipeline->options.registry, id, &text, &cause);
+  ice_schema_language language = ICE_SCHEMA_OTHER;
+  ice_status status = ice_schema_registry_find(pipeline->options.registry, id, &language, &text, &cause);
   slot->asked = pipeline->prepare_count;
   if (status == ICE_NOT_FOUND) {
     snprintf(slot->cause, sizeof slot->cause, "schema id %u is unknown to the schema registry", id);
     status = ICE_OK;
   } else if (status == ICE_OK) {
-    status = ice_mapping_create(id, ice_bytes_str(&text), pipeline->options.spec, &slot->mapping, err);
+    status = fill_slot(pipeline, id, language, ice_bytes_str(&text), slot, err);
   } else if (err) {
     *err = cause;
     ice_error_prepend(err, "schema id %u", id);
@@ -112,7 +145,7 @@ static bool wire_schema_id(ice_str value, uint32_t *id) {
 
 ice_status ice_pipeline_prepare(ice_pipeline *pipeline, const ice_chunk *chunk, ice_error *err) {
   pipeline->prepare_count++;
-  if (pipeline->options.format == ICE_PAYLOAD_AVRO) {
+  if (!has_ids(pipeline->options.format)) {
     return ICE_OK;
   }
   for (size_t i = 0; i < chunk->record_count; i++) {
@@ -128,19 +161,15 @@ ice_status ice_pipeline_prepare(ice_pipeline *pipeline, const ice_chunk *chunk, 
   return ICE_OK;
 }
 
-// The mapping of a record and where its datum begins, or why it has none.
-static ice_status find_mapping(ice_pipeline *pipeline, ice_str value, ice_mapping **out, size_t *datum_at,
-                               const char **cause, ice_error *err) {
+// The mapping of a record, or why it has none.
+static ice_status find_mapping(ice_pipeline *pipeline, ice_str value, ice_mapping **out, const char **cause,
+                               ice_error *err) {
   uint32_t id = 0;
   *out = NULL;
-  *datum_at = 0;
-  if (pipeline->options.format == ICE_PAYLOAD_REGISTRY_AVRO) {
-    if (!wire_schema_id(value, &id)) {
-      *cause = value.size < WIRE_HEADER ? "the value is shorter than the registry's wire format header of 5 bytes"
-                                        : "the first byte is not the registry's magic byte 0";
-      return ICE_OK;
-    }
-    *datum_at = WIRE_HEADER;
+  if (has_ids(pipeline->options.format) && !wire_schema_id(value, &id)) {
+    *cause = value.size < WIRE_HEADER ? "the value is shorter than the registry's wire format header of 5 bytes"
+                                      : "the first byte is not the registry's magic byte 0";
+    return ICE_OK;
   }
   schema_slot *slot;
   ice_status status = find_slot(pipeline, id, &slot, err);
@@ -151,29 +180,34 @@ static ice_status find_mapping(ice_pipeline *pipeline, ice_str value, ice_mappin
   return status;
 }
 
+// Where the text of a value begins that is bad as a whole.
+static size_t text_at(const ice_pipeline *pipeline, ice_str value) {
+  uint32_t id;
+  return pipeline->options.format == ICE_PAYLOAD_REGISTRY_JSON && wire_schema_id(value, &id) ? WIRE_HEADER : 0;
+}
+
 static ice_status process_record(ice_pipeline *pipeline, uint32_t index, ice_error *err) {
   ice_block *block = pipeline->block;
   const ice_record *record = &block->chunk->records[index];
   ice_mapping *mapping;
-  size_t datum_at;
   const char *cause = NULL;
   block->output->counts.records++;
   if (record->value_size < 0) {
     return ice_block_add_tombstone(block, index, err);
   }
   ice_str value = ice_record_value(block->chunk, record);
-  ice_status status = find_mapping(pipeline, value, &mapping, &datum_at, &cause, err);
+  ice_status status = find_mapping(pipeline, value, &mapping, &cause, err);
   if (status != ICE_OK) {
     return status;
   }
   if (!mapping) {
-    return ice_block_add_bad_message(block, index, ICE_DESERIALIZATION_ERROR, cause, err);
+    return ice_block_add_bad_message(block, index, text_at(pipeline, value), ICE_DESERIALIZATION_ERROR, cause, err);
   }
   if (mapping->schema_error[0] != '\0') {
-    return ice_block_add_bad_message(block, index, ICE_SCHEMA_ERROR, mapping->schema_error, err);
+    return ice_block_add_bad_message(block, index, text_at(pipeline, value), ICE_SCHEMA_ERROR, mapping->schema_error,
+                                     err);
   }
-  return ice_block_add_message(block, mapping, index, ice_str_make(value.data + datum_at, value.size - datum_at),
-                               err);
+  return ice_block_add_message(block, mapping, index, err);
 }
 
 ice_status ice_pipeline_process(ice_pipeline *pipeline, const ice_chunk *chunk,
@@ -194,6 +228,26 @@ done:
   return status;
 }
 
+// Where values carry no id, all of them have the id 0.
+static ice_status add_only_slot(ice_pipeline *pipeline, ice_error *err) {
+  const ice_pipeline_options *options = &pipeline->options;
+  const char key_bytes[4] = {0};
+  schema_slot *slot;
+  ice_status status = ICE_OK;
+  ICE_TRY(add_slot(pipeline, ice_str_make(key_bytes, sizeof key_bytes), &slot, err));
+  if (pipeline->json) {
+    slot->mapping = pipeline->json;
+    slot->shared = true;
+    goto done;
+  }
+  ICE_TRY(ice_mapping_create_avro(0, options->schema_text, options->spec, &slot->mapping, err));
+  if (slot->mapping->schema_error[0] != '\0') {
+    ICE_FAIL(ICE_INVALID_ARGUMENT, "source.decode.schema: %s", slot->mapping->schema_error);
+  }
+done:
+  return status;
+}
+
 ice_status ice_pipeline_create(const ice_pipeline_options *options, ice_pipeline **out, ice_error *err) {
   *out = NULL;
   ice_status status = ICE_OK;
@@ -204,14 +258,15 @@ ice_status ice_pipeline_create(const ice_pipeline_options *options, ice_pipeline
   pipeline->options = *options;
   ice_map_init(&pipeline->slots, SCHEMAS_MAX);
   ICE_TRY(ice_block_create(&pipeline->options, &pipeline->block, err));
-  if (options->format == ICE_PAYLOAD_AVRO) {
-    char key_bytes[4] = {0};
-    schema_slot *slot;
-    ICE_TRY(add_slot(pipeline, ice_str_make(key_bytes, sizeof key_bytes), &slot, err));
-    ICE_TRY(ice_mapping_create(0, options->schema_text, options->spec, &slot->mapping, err));
-    if (slot->mapping->schema_error[0] != '\0') {
-      ICE_FAIL(ICE_INVALID_ARGUMENT, "source.decode.schema: %s", slot->mapping->schema_error);
+  if (is_json(options->format)) {
+    ICE_TRY(ice_mapping_create_json(options->spec, &pipeline->json, err));
+    pipeline->json->datum_at = has_ids(options->format) ? WIRE_HEADER : 0;
+    if (pipeline->json->schema_error[0] != '\0') {
+      ICE_FAIL(ICE_INVALID_ARGUMENT, "pipeline: %s", pipeline->json->schema_error);
     }
+  }
+  if (!has_ids(options->format)) {
+    ICE_TRY(add_only_slot(pipeline, err));
   }
   *out = pipeline;
   pipeline = NULL;
@@ -275,9 +330,10 @@ size_t ice_pipeline_output_memory(const ice_pipeline_output *output) {
 
 size_t ice_pipeline_memory(const ice_pipeline *pipeline) {
   size_t total = ice_block_memory(pipeline->block);
+  total += pipeline->json ? ice_mapping_memory(pipeline->json) : 0;
   for (size_t i = 0; i < pipeline->slots.count; i++) {
     const schema_slot *slot = pipeline->slots.entries[i].value;
-    total += slot->mapping ? ice_mapping_memory(slot->mapping) : 0;
+    total += slot->mapping && !slot->shared ? ice_mapping_memory(slot->mapping) : 0;
   }
   return total;
 }

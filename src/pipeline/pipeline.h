@@ -13,14 +13,16 @@
 /// How values are encoded.
 typedef enum ice_payload_format {
   ICE_PAYLOAD_REGISTRY_AVRO,  ///< magic 0, schema id (big-endian), Avro datum
-  ICE_PAYLOAD_AVRO            ///< Avro datum of one given schema
+  ICE_PAYLOAD_AVRO,           ///< Avro datum of one given schema
+  ICE_PAYLOAD_REGISTRY_JSON,  ///< magic 0, id of a JSON Schema (big-endian), JSON text; the schema itself is not looked at
+  ICE_PAYLOAD_JSON            ///< JSON text
 } ice_payload_format;
 
 typedef struct ice_pipeline_options {
   const ice_pipeline_spec *spec;
   ice_str sink;  ///< part of every error_id
   ice_payload_format format;
-  ice_schema_registry *registry;  ///< for ICE_PAYLOAD_REGISTRY_AVRO
+  ice_schema_registry *registry;  ///< for the formats with schema ids
   ice_str schema_text;            ///< for ICE_PAYLOAD_AVRO
   const ice_port *port;
   const ice_observer *observer;
@@ -55,7 +57,8 @@ typedef struct ice_pipeline ice_pipeline;
 ///
 /// Ownership: `*out` is the caller's to destroy; spec, registry, port, observer and schemas are borrowed while it lives.
 /// Errors: INVALID_ARGUMENT (a table lacks a column of the spec, requires one that the spec does not fill, or has it with
-///   another type: names table column and both types), CORRUPT (schema_text), NO_MEMORY. Threads: one at a time.
+///   another type: names table column and both types; a column that no value of the format can fill), CORRUPT (schema_text),
+///   NO_MEMORY. Threads: one at a time.
 ICE_MUST_CHECK ice_status ice_pipeline_create(const ice_pipeline_options *options, ice_pipeline **out,
                                               ice_error *err);
 /// Accepts NULL.

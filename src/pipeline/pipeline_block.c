@@ -1,11 +1,11 @@
 #include "pipeline/pipeline_block.h"
 
 #include "base/utf8.h"
-#include "json/json_text.h"
+#include "pipeline/pipeline_payload.h"
 #include "pipeline/pipeline_rule.h"
 #include <stdlib.h>
 
-enum { PAYLOAD_TEXT_MAX = 1 << 26, VALUE_SHOWN_MAX = 200 };
+enum { PAYLOAD_TEXT_MAX = 1 << 26 };
 
 static ice_status bind_table(const ice_pipeline_spec *spec, const ice_schema *schema, int32_t *columns,
                              ice_error *err) {
@@ -127,16 +127,17 @@ static ice_status append_letter(ice_block *block, const ice_dead_letter *letter,
   return ice_dead_letter_append(block->dead_letter_writer, letter, block->now_us, &block->output->dead_letters, err);
 }
 
-ice_status ice_block_add_bad_message(ice_block *block, uint32_t index, ice_error_type type, const char *cause,
-                                     ice_error *err) {
+ice_status ice_block_add_bad_message(ice_block *block, uint32_t index, size_t text_at, ice_error_type type,
+                                     const char *cause, ice_error *err) {
   const ice_record *record = &block->chunk->records[index];
   ice_dead_letter letter = {.type = type, .message = ice_str_of(cause), .element_index = -1};
   set_coordinates(block, record, &letter);
   if (record->value_size >= 0) {
     letter.raw_bytes = ice_record_value(block->chunk, record);
     // An empty value is a value: its view needs an address to be told from null.
-    if (ice_utf8_valid(letter.raw_bytes.data, letter.raw_bytes.size)) {
-      letter.raw_payload = letter.raw_bytes;
+    ice_str text = ice_str_make(letter.raw_bytes.data + text_at, letter.raw_bytes.size - text_at);
+    if (ice_utf8_valid(text.data, text.size)) {
+      letter.raw_payload = text;
     }
   }
   block->output->counts.elements++;
@@ -150,8 +151,8 @@ ice_status ice_block_add_tombstone(ice_block *block, uint32_t index, ice_error *
     ice_observe_count(block->options->observer, "icesink_filtered_total", ICE_STR("tombstone"), 1);
     return ICE_OK;
   }
-  return ice_block_add_bad_message(block, index, ICE_DESERIALIZATION_ERROR, "the record has no value (a tombstone)",
-                                   err);
+  return ice_block_add_bad_message(block, index, 0, ICE_DESERIALIZATION_ERROR,
+                                   "the record has no value (a tombstone)", err);
 }
 
 static ice_error_type fault_type(const ice_fault *fault) {
@@ -160,64 +161,6 @@ static ice_error_type fault_type(const ice_fault *fault) {
     case ICE_FAULT_CONVERT: return ICE_TRANSFORMATION_ERROR;
     default: return ICE_VALIDATION_ERROR;
   }
-}
-
-static ice_status describe_conversion(ice_block *block, const ice_mapping *mapping, uint32_t index, size_t row,
-                                      ice_error *err) {
-  const ice_field *field = &block->spec->schema->root.fields[index];
-  // The view of a converted column shows the result; the source shows what did not convert.
-  ice_view source = ice_mapping_view(mapping, &mapping->columns[index].place);
-  ice_status status = ICE_OK;
-  ice_bytes_clear(&block->payload);
-  ICE_TRY(ice_json_append_plain(&block->payload, source.column, ice_view_index(&source, row), err));
-  ice_str value = ice_bytes_str(&block->payload);
-  ice_str shown = ice_str_make(value.data, ice_utf8_cut(value.data, value.size, VALUE_SHOWN_MAX));
-  ICE_TRY(ice_bytes_append_format(&block->text, err, "Cannot convert %.*s to %s: \"%.*s\"%s",
-                                  ICE_STR_ARG(field->name), ice_kind_name(field->type.kind), ICE_STR_ARG(shown),
-                                  shown.size < value.size ? " (cut)" : ""));
-done:
-  return status;
-}
-
-static ice_status describe_fault(ice_block *block, const ice_mapping *mapping, size_t row, ice_error *err) {
-  const ice_fault *fault = &block->faults[row];
-  ice_bytes_clear(&block->text);
-  if (fault->kind == ICE_FAULT_RULE) {
-    return ice_rule_describe(&block->spec->rules[fault->index], block->spec->schema, block->views, row, &block->text,
-                             err);
-  }
-  if (fault->kind == ICE_FAULT_CONVERT) {
-    return describe_conversion(block, mapping, fault->index, row, err);
-  }
-  const char *text = fault->kind == ICE_FAULT_TEXT ? "Invalid UTF-8 in field" : "Missing required field";
-  return ice_bytes_append_format(&block->text, err, "%s: %.*s", text,
-                                 ICE_STR_ARG(block->spec->schema->root.fields[fault->index].name));
-}
-
-// Appends the message with `element` in place of its whole array; `place` leads to the array from `type` on.
-static ice_status append_payload(ice_block *block, const ice_type *type, const ice_column *columns, int64_t at,
-                                 const ice_place *place, uint32_t step, int64_t element, ice_error *err) {
-  ice_bytes *out = &block->payload;
-  ice_status status = ICE_OK;
-  ICE_TRY(ice_bytes_append_u8(out, '{', err));
-  for (uint32_t i = 0; i < type->field_count; i++) {
-    bool on_path = element >= 0 && step < place->step_count && place->steps[step] == i;
-    if (i != 0) {
-      ICE_TRY(ice_bytes_append_u8(out, ',', err));
-    }
-    ICE_TRY(ice_json_append_string(out, type->fields[i].name, err));
-    ICE_TRY(ice_bytes_append_u8(out, ':', err));
-    if (on_path && step + 1 == place->step_count) {
-      ICE_TRY(ice_json_append_value(out, &columns[i].children[0], element, err));
-    } else if (on_path) {
-      ICE_TRY(append_payload(block, &type->fields[i].type, columns[i].children, at, place, step + 1, element, err));
-    } else {
-      ICE_TRY(ice_json_append_value(out, &columns[i], at, err));
-    }
-  }
-  ICE_TRY(ice_bytes_append_u8(out, '}', err));
-done:
-  return status;
 }
 
 static int64_t element_index(const ice_mapping *mapping, size_t row) {
@@ -236,12 +179,13 @@ static ice_status add_bad_element(ice_block *block, ice_mapping *mapping, size_t
                                   ice_error *err) {
   uint32_t parent = mapping->parents[row];
   const ice_record *record = &block->chunk->records[mapping->source_records[parent]];
-  bool exploded = block->spec->explode.size != 0;
+  const ice_fault_place place = {
+      .mapping = mapping, .chunk = block->chunk, .views = block->views, .fault = &block->faults[row], .row = row};
   ice_status status = ICE_OK;
-  ICE_TRY(describe_fault(block, mapping, row, err));
+  ice_bytes_clear(&block->text);
+  ICE_TRY(ice_payload_describe(&place, &block->payload, &block->text, err));
   ice_bytes_clear(&block->payload);
-  ICE_TRY(append_payload(block, &mapping->source.schema->root, mapping->source.columns, parent, &mapping->explode, 0,
-                         exploded ? (int64_t)mapping->elements[row] : -1, err));
+  ICE_TRY(ice_payload_append(&place, &block->payload, err));
   ice_str message = ice_bytes_str(&block->text);
   message.size = ice_utf8_cut(message.data, message.size, ICE_ERROR_MESSAGE_MAX);
   ice_dead_letter letter = {.type = fault_type(&block->faults[row]),
@@ -302,6 +246,7 @@ static ice_status check_columns(ice_block *block, ice_mapping *mapping, ice_erro
   for (uint32_t i = 0; i < spec->column_count; i++) {
     block->views[i] = ice_mapping_view(mapping, &mapping->columns[i].place);
     ice_text_check(&block->views[i], count, i, block->faults);
+    ice_mapping_mark_misfits(mapping, block->chunk, i, ICE_FAULT_TEXT, block->faults);
   }
   for (uint32_t i = 0; i < spec->column_count; i++) {
     ice_mapped_column *column = &mapping->columns[i];
@@ -309,6 +254,7 @@ static ice_status check_columns(ice_block *block, ice_mapping *mapping, ice_erro
     if (spec->columns[i].origin != ICE_ORIGIN_PATH) {
       continue;
     }
+    ice_mapping_mark_misfits(mapping, block->chunk, i, ICE_FAULT_CONVERT, block->faults);
     if (field->required) {
       check_missing(&block->views[i], count, i, block->faults);
     }
@@ -478,24 +424,22 @@ ice_status ice_block_flush(ice_block *block, ice_mapping *mapping, ice_error *er
   if (empty > 0) {
     ice_observe_count(block->options->observer, "icesink_filtered_total", ICE_STR("empty"), empty);
   }
-  ice_batch_clear(&mapping->source);
-  mapping->block_bytes = 0;
+  ice_mapping_clear(mapping);
 done:
   return status;
 }
 
-ice_status ice_block_add_message(ice_block *block, ice_mapping *mapping, uint32_t index, ice_str datum,
-                                 ice_error *err) {
+ice_status ice_block_add_message(ice_block *block, ice_mapping *mapping, uint32_t index, ice_error *err) {
   ice_error cause = {0};
-  size_t consumed = 0;
+  ice_error_type type;
   int64_t before = mapping->source.row_count;
-  ice_status status = ice_avro_decode(mapping->decoder, datum.data, datum.size, &mapping->source, &consumed, &cause);
-  if (status == ICE_OK && consumed != datum.size) {
-    status = ice_error_set(&cause, ICE_CORRUPT, "%zu bytes follow the end of the datum", datum.size - consumed);
-  }
+  mapping->source_records[before] = index;
+  ice_str datum = ice_mapping_datum(mapping, block->chunk, (uint32_t)before);
+  ice_status status = ice_decoder_decode(mapping->decoder, datum, &mapping->source, &type, &cause);
   if (status == ICE_CORRUPT) {
     ice_batch_truncate(&mapping->source, before);
-    return ice_block_add_bad_message(block, index, ICE_DESERIALIZATION_ERROR, cause.message, err);
+    size_t text_at = mapping->decoder->notes ? mapping->datum_at : 0;
+    return ice_block_add_bad_message(block, index, text_at, type, cause.message, err);
   }
   if (status != ICE_OK) {
     if (err) {
@@ -503,9 +447,6 @@ ice_status ice_block_add_message(ice_block *block, ice_mapping *mapping, uint32_
     }
     return status;
   }
-  mapping->source_records[before] = index;
   mapping->block_bytes += datum.size;
-  bool full =
-      mapping->source.row_count == ICE_MAPPING_BLOCK_MESSAGES || mapping->block_bytes >= ICE_MAPPING_BLOCK_BYTES;
-  return full ? ice_block_flush(block, mapping, err) : ICE_OK;
+  return ice_mapping_is_full(mapping) ? ice_block_flush(block, mapping, err) : ICE_OK;
 }

@@ -39,14 +39,14 @@ void ice_block_destroy(ice_block *block);
 void ice_block_begin(ice_block *block, const ice_chunk *chunk, const ice_source_partition *partitions,
                      ice_pipeline_output *output, int64_t now_us);
 
-/// Decode the datum of record `index` into the mapping's block, and flush the block when it is full. Damage of the datum
-/// makes one dead letter of the whole message.
-ICE_MUST_CHECK ice_status ice_block_add_message(ice_block *block, ice_mapping *mapping, uint32_t index, ice_str datum,
+/// Decode record `index` into the mapping's block, and flush the block when it is full. Damage of the datum makes one
+/// dead letter of the whole message. The record's value has at least the mapping's `datum_at` bytes.
+ICE_MUST_CHECK ice_status ice_block_add_message(ice_block *block, ice_mapping *mapping, uint32_t index,
                                                 ice_error *err);
 
-/// A message that is bad as a whole.
-ICE_MUST_CHECK ice_status ice_block_add_bad_message(ice_block *block, uint32_t index, ice_error_type type,
-                                                    const char *cause, ice_error *err);
+/// A message that is bad as a whole. Its text for people begins at byte `text_at` of the value.
+ICE_MUST_CHECK ice_status ice_block_add_bad_message(ice_block *block, uint32_t index, size_t text_at,
+                                                    ice_error_type type, const char *cause, ice_error *err);
 
 /// A record without a value: by configuration a dead letter or filtered.
 ICE_MUST_CHECK ice_status ice_block_add_tombstone(ice_block *block, uint32_t index, ice_error *err);

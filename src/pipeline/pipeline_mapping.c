@@ -3,25 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PROJECTION_BYTES_MAX = 1 << 20, ROW_COUNT_MAX = 1 << 26 };
+enum { ROW_COUNT_MAX = 1 << 26 };
 
 static void schema_error(ice_mapping *mapping, const ice_error *cause) {
   snprintf(mapping->schema_error, sizeof mapping->schema_error, "%s", cause->message);
-}
-
-static ice_status build_projection(const ice_pipeline_spec *spec, ice_projection *root, ice_arena *arena,
-                                   ice_error *err) {
-  ice_status status = ICE_OK;
-  for (uint32_t i = 0; i < spec->column_count; i++) {
-    if (spec->columns[i].origin == ICE_ORIGIN_PATH) {
-      ICE_TRY(ice_projection_add(root, arena, spec->columns[i].path, err));
-    }
-  }
-  for (uint32_t i = 0; i < spec->dead_letter_column_count; i++) {
-    ICE_TRY(ice_projection_add(root, arena, spec->dead_letter_columns[i].path, err));
-  }
-done:
-  return status;
 }
 
 static int64_t find_child(const ice_type *type, ice_str name) {
@@ -79,8 +64,7 @@ static ice_status map_column(ice_mapping *mapping, uint32_t index, ice_error *er
   if (column_spec->origin != ICE_ORIGIN_PATH) {
     return ICE_OK;
   }
-  const ice_type *type =
-      follow(&ice_avro_decoder_schema(mapping->decoder)->root, column_spec->path, spec->explode, &column->place);
+  const ice_type *type = follow(&mapping->decoder->schema->root, column_spec->path, spec->explode, &column->place);
   if (!type) {
     if (field->required) {
       return ice_error_set(err, ICE_UNSUPPORTED, "schema %u has no field %.*s for the required column %.*s",
@@ -102,17 +86,10 @@ static ice_status map_column(ice_mapping *mapping, uint32_t index, ice_error *er
   return status;
 }
 
-static ice_status compile(ice_mapping *mapping, ice_str schema_text, ice_error *err) {
+static ice_status bind(ice_mapping *mapping, ice_error *err) {
   const ice_pipeline_spec *spec = mapping->spec;
   ice_status status = ICE_OK;
-  ice_avro_schema *writer = NULL;
-  ice_arena arena;
-  ice_arena_init(&arena, PROJECTION_BYTES_MAX);
-  ice_projection root = {0};
-  ICE_TRY(build_projection(spec, &root, &arena, err));
-  ICE_TRY(ice_avro_schema_parse(schema_text, &writer, err));
-  ICE_TRY(ice_avro_decoder_create(writer, NULL, &root, &mapping->decoder, err));
-  const ice_type *top = &ice_avro_decoder_schema(mapping->decoder)->root;
+  const ice_type *top = &mapping->decoder->schema->root;
   if (spec->explode.size != 0 && !follow_array(top, spec->explode, &mapping->explode)) {
     ICE_FAIL(ICE_UNSUPPORTED, "schema %u has no array %.*s", mapping->schema_id, ICE_STR_ARG(spec->explode));
   }
@@ -124,18 +101,14 @@ static ice_status compile(ice_mapping *mapping, ice_str schema_text, ice_error *
         follow(top, spec->dead_letter_columns[i].path, spec->explode, &mapping->dead_letter_columns[i]);
     mapping->dead_letter_columns[i].found = type && type->kind == ICE_KIND_STRING;
   }
-  ICE_TRY(ice_batch_init(&mapping->source, ice_avro_decoder_schema(mapping->decoder), err));
+  ICE_TRY(ice_batch_init(&mapping->source, mapping->decoder->schema, err));
 done:
-  ice_avro_schema_destroy(writer);
-  ice_arena_deinit(&arena);
   return status;
 }
 
-ice_status ice_mapping_create(uint32_t schema_id, ice_str schema_text, const ice_pipeline_spec *spec,
-                              ice_mapping **out, ice_error *err) {
+static ice_status create(uint32_t schema_id, const ice_pipeline_spec *spec, ice_mapping **out, ice_error *err) {
   *out = NULL;
   ice_status status = ICE_OK;
-  ice_error cause = {0};
   ice_mapping *mapping = calloc(1, sizeof *mapping);
   if (!mapping) {
     return ice_error_set(err, ICE_NO_MEMORY, "out of memory for a decoder");
@@ -148,21 +121,54 @@ ice_status ice_mapping_create(uint32_t schema_id, ice_str schema_text, const ice
   if (!mapping->columns || !mapping->dead_letter_columns || !mapping->source_records) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a decoder");
   }
-  status = compile(mapping, schema_text, &cause);
-  if (status == ICE_NO_MEMORY) {
-    if (err) {
-      *err = cause;
-    }
-    goto done;
-  }
-  if (status != ICE_OK) {
-    schema_error(mapping, &cause);
-    status = ICE_OK;
-  }
   *out = mapping;
   mapping = NULL;
 done:
   ice_mapping_destroy(mapping);
+  return status;
+}
+
+// Binds the decoder that was opened with `status`; a schema that cannot serve is the mapping's, a lack of memory the
+// caller's.
+static ice_status finish(ice_mapping **out, ice_status status, ice_error *cause, ice_error *err) {
+  if (status == ICE_OK) {
+    status = bind(*out, cause);
+  }
+  if (status == ICE_NO_MEMORY) {
+    if (err) {
+      *err = *cause;
+    }
+    ice_mapping_destroy(*out);
+    *out = NULL;
+    return status;
+  }
+  if (status != ICE_OK) {
+    schema_error(*out, cause);
+  }
+  return ICE_OK;
+}
+
+ice_status ice_mapping_create_avro(uint32_t schema_id, ice_str schema_text, const ice_pipeline_spec *spec,
+                                   ice_mapping **out, ice_error *err) {
+  ice_error cause = {0};
+  ice_status status = create(schema_id, spec, out, err);
+  return status == ICE_OK
+             ? finish(out, ice_decoder_open_avro(schema_text, spec, &(*out)->decoder, &cause), &cause, err)
+             : status;
+}
+
+ice_status ice_mapping_create_json(const ice_pipeline_spec *spec, ice_mapping **out, ice_error *err) {
+  ice_error cause = {0};
+  ice_status status = create(0, spec, out, err);
+  return status == ICE_OK ? finish(out, ice_decoder_open_json(spec, &(*out)->decoder, &cause), &cause, err) : status;
+}
+
+ice_status ice_mapping_create_unfit(uint32_t schema_id, const char *schema_error_text, const ice_pipeline_spec *spec,
+                                    ice_mapping **out, ice_error *err) {
+  ice_status status = create(schema_id, spec, out, err);
+  if (status == ICE_OK) {
+    snprintf((*out)->schema_error, sizeof(*out)->schema_error, "%s", schema_error_text);
+  }
   return status;
 }
 
@@ -176,7 +182,7 @@ void ice_mapping_destroy(ice_mapping *mapping) {
     }
   }
   ice_batch_deinit(&mapping->source);
-  ice_avro_decoder_destroy(mapping->decoder);
+  ice_decoder_destroy(mapping->decoder);
   free(mapping->columns);
   free(mapping->dead_letter_columns);
   free(mapping->source_records);
@@ -263,8 +269,30 @@ ice_status ice_mapping_explode(ice_mapping *mapping, int64_t *empty, ice_error *
   return ICE_OK;
 }
 
+bool ice_mapping_is_full(const ice_mapping *mapping) {
+  const ice_json_notes *notes = mapping->decoder->notes;
+  return mapping->source.row_count == ICE_MAPPING_BLOCK_MESSAGES || mapping->block_bytes >= ICE_MAPPING_BLOCK_BYTES ||
+         (notes && ice_json_fault_count(notes) >= ICE_MAPPING_BLOCK_FAULTS);
+}
+
+void ice_mapping_clear(ice_mapping *mapping) {
+  ice_batch_clear(&mapping->source);
+  mapping->block_bytes = 0;
+  if (mapping->decoder->notes) {
+    ice_json_notes_clear(mapping->decoder->notes);
+  }
+}
+
+ice_str ice_mapping_datum(const ice_mapping *mapping, const ice_chunk *chunk, uint32_t row) {
+  ice_str value = ice_record_value(chunk, &chunk->records[mapping->source_records[row]]);
+  return ice_str_make(value.data + mapping->datum_at, value.size - mapping->datum_at);
+}
+
 size_t ice_mapping_memory(const ice_mapping *mapping) {
   size_t total = ice_batch_memory(&mapping->source) + mapping->row_capacity * 2 * sizeof(uint32_t);
+  if (mapping->decoder && mapping->decoder->notes) {
+    total += ice_json_notes_memory(mapping->decoder->notes);
+  }
   for (uint32_t i = 0; i < mapping->spec->column_count; i++) {
     if (mapping->columns[i].has_scratch) {
       total += ice_column_memory(&mapping->columns[i].scratch);

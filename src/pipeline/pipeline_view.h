@@ -31,6 +31,7 @@ typedef enum ice_fault_kind {
 typedef struct ice_fault {
   uint16_t kind;
   uint16_t index;
+  uint32_t note;  ///< of a value that did not fit when it was decoded: 1 + its place in the decoder's notes; else 0
 } ice_fault;
 
 /// Record a fault unless the row has one already: the first in configuration order counts.

@@ -7,10 +7,18 @@
 
 enum { ICE_REGISTRY_SCHEMA_MAX = 4 << 20 };
 
+/// In what language a schema is written.
+typedef enum ice_schema_language {
+  ICE_SCHEMA_AVRO,
+  ICE_SCHEMA_JSON,
+  ICE_SCHEMA_OTHER  ///< Protobuf, or one that a registry has of its own
+} ice_schema_language;
+
 typedef struct ice_schema_registry ice_schema_registry;
 
 typedef struct ice_schema_registry_interface {
-  ice_status (*find)(ice_schema_registry *registry, uint32_t id, ice_bytes *text, ice_error *err);
+  ice_status (*find)(ice_schema_registry *registry, uint32_t id, ice_schema_language *language, ice_bytes *text,
+                     ice_error *err);
   void (*destroy)(ice_schema_registry *registry);
 } ice_schema_registry_interface;
 
@@ -18,14 +26,15 @@ struct ice_schema_registry {
   const ice_schema_registry_interface *interface;
 };
 
-/// Append the text of schema `id` to `text`.
+/// Append the text of schema `id` to `text`, and tell its language.
 ///
 /// Errors: NOT_FOUND: the registry answered that it does not know the id. Everything else means that it could not be
 /// asked (down, refused, damaged answer), which says nothing about the record; RETRYABLE where waiting may help.
 /// Threads: any; implementations serialise their calls.
 ICE_MUST_CHECK static inline ice_status ice_schema_registry_find(ice_schema_registry *registry, uint32_t id,
-                                                                 ice_bytes *text, ice_error *err) {
-  return registry->interface->find(registry, id, text, err);
+                                                                 ice_schema_language *language, ice_bytes *text,
+                                                                 ice_error *err) {
+  return registry->interface->find(registry, id, language, text, err);
 }
 
 static inline void ice_schema_registry_destroy(ice_schema_registry *registry) {
@@ -34,7 +43,7 @@ static inline void ice_schema_registry_destroy(ice_schema_registry *registry) {
   }
 }
 
-/// A directory of schema files named `<id>.avsc`.
+/// A directory of schema files: `<id>.avsc` (Avro), `<id>.json` (JSON Schema).
 ///
 /// Ownership: `*out` is the caller's; `port` is borrowed, the path is copied. Errors: NO_MEMORY.
 ICE_MUST_CHECK ice_status ice_schema_directory_open(const ice_port *port, const char *directory,

@@ -84,7 +84,16 @@ done:
   return status;
 }
 
-static ice_status read_schema(const schema_registry_http *self, uint32_t id, ice_bytes *text, ice_error *err) {
+// Registries leave the type out where it is Avro.
+static ice_schema_language language_of(const json_t *answer) {
+  const char *type = json_string_value(json_object_get(answer, "schemaType"));
+  return !type || strcmp(type, "AVRO") == 0 ? ICE_SCHEMA_AVRO
+         : strcmp(type, "JSON") == 0        ? ICE_SCHEMA_JSON
+                                            : ICE_SCHEMA_OTHER;
+}
+
+static ice_status read_schema(const schema_registry_http *self, uint32_t id, ice_schema_language *language,
+                              ice_bytes *text, ice_error *err) {
   json_error_t problem;
   ice_status status = ICE_OK;
   json_t *root = json_loadb((const char *)self->response.body.data, self->response.body.size, 0, &problem);
@@ -95,7 +104,7 @@ static ice_status read_schema(const schema_registry_http *self, uint32_t id, ice
   if (!json_is_string(schema)) {
     ICE_FAIL(ICE_CORRUPT, "the schema registry's answer for id %u has no member schema", id);
   }
-  // What is no Avro schema by its type is refused where schemas are compiled, by its text.
+  *language = language_of(root);
   ICE_TRY(ice_bytes_append(text, json_string_value(schema), json_string_length(schema), err));
 done:
   json_decref(root);
@@ -108,7 +117,8 @@ static void mark_retryable(ice_status status, ice_error *err) {
   }
 }
 
-static ice_status registry_find(ice_schema_registry *registry, uint32_t id, ice_bytes *text, ice_error *err) {
+static ice_status registry_find(ice_schema_registry *registry, uint32_t id, ice_schema_language *language,
+                                ice_bytes *text, ice_error *err) {
   schema_registry_http *self = self_of(registry);
   char path[PATH_MAX_SIZE];
   snprintf(path, sizeof path, "/schemas/ids/%u", id);
@@ -123,7 +133,7 @@ static ice_status registry_find(ice_schema_registry *registry, uint32_t id, ice_
       status = ice_error_set(err, ICE_IO, "schema registry: HTTP status %d", self->response.status);
     }
     if (status == ICE_OK) {
-      status = read_schema(self, id, text, err);
+      status = read_schema(self, id, language, text, err);
     }
   }
   mark_retryable(status, err);

@@ -50,6 +50,20 @@ class Broker:
         config = {k.replace("_", "."): v for k, v in settings.items()}
         for future in admin.create_topics([NewTopic(topic, partitions, 1, config=config)]).values():
             future.result(30)
+        self.wait_for_leaders(topic, partitions)
+
+    def wait_for_leaders(self, topic, partitions):
+        """The broker names the leaders of new partitions a little later than it makes them, and lets them lead later still."""
+        from confluent_kafka import TopicPartition
+        from confluent_kafka.admin import OffsetSpec
+        admin = self.admin()
+        wanted = {TopicPartition(topic, p): OffsetSpec.earliest() for p in range(partitions)}
+        for _ in range(200):
+            answers = admin.list_offsets(wanted).values()
+            if not any(answer.exception(30) for answer in answers):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{topic} has no leaders")
 
     def delete_topic(self, topic):
         admin = self.admin()
@@ -140,9 +154,9 @@ class Registry:
         time.sleep(seconds)
         os.kill(pid, signal.SIGCONT)
 
-    def register(self, subject, schema):
+    def register(self, subject, schema, language="AVRO"):
         """The id that the registry gives to a schema."""
-        body = json.dumps({"schema": schema}).encode()
+        body = json.dumps({"schema": schema, "schemaType": language}).encode()
         request = urllib.request.Request(f"{self.url}/subjects/{subject}/versions", body,
                                          {"Content-Type": "application/vnd.schemaregistry.v1+json"})
         with urllib.request.urlopen(request, timeout=60) as answer:

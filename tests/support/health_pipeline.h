@@ -28,6 +28,7 @@ enum { HEALTH_CLOCK_US = 1700000000 };
 typedef struct health_registry {
   ice_schema_registry base;
   const char *schema;
+  ice_schema_language language;
   ice_status status;  ///< not OK: what every question gets, retryable
   int asked;
 } health_registry;
@@ -43,9 +44,11 @@ typedef struct health_pipeline {
   ice_source_partition partition;
 } health_pipeline;
 
-static inline ice_status health_find(ice_schema_registry *registry, uint32_t id, ice_bytes *text, ice_error *err) {
+static inline ice_status health_find(ice_schema_registry *registry, uint32_t id, ice_schema_language *language,
+                                     ice_bytes *text, ice_error *err) {
   health_registry *self = (health_registry *)(void *)registry;
   self->asked++;
+  *language = self->language;
   if (self->status != ICE_OK) {
     ice_error_set(err, self->status, "the registry is down");
     if (err) {
@@ -72,8 +75,9 @@ static inline ice_str health_preset(ice_bytes *text) {
 
 /// A pipeline of the YAML text (NULL: the preset), with `tables` data tables of the spec's schema, and the dead-letter
 /// table `dead_letters` (NULL: the spec's own layout).
-static inline ice_status health_open(health_pipeline *self, const char *yaml, const char *schema, uint32_t tables,
-                                     const ice_schema *dead_letters, ice_error *err) {
+static inline ice_status health_open_as(health_pipeline *self, ice_payload_format format, const char *yaml,
+                                        const char *schema, uint32_t tables, const ice_schema *dead_letters,
+                                        ice_error *err) {
   static const ice_schema_registry_interface interface = {.find = health_find};
   *self = (health_pipeline){.registry = {.base.interface = &interface, .schema = schema ? schema : health_schema},
                             .port = *ice_port_system(),
@@ -93,7 +97,7 @@ static inline ice_status health_open(health_pipeline *self, const char *yaml, co
   }
   ice_pipeline_options options = {.spec = &self->spec,
                                   .sink = ICE_STR("sink"),
-                                  .format = ICE_PAYLOAD_REGISTRY_AVRO,
+                                  .format = format,
                                   .registry = &self->registry.base,
                                   .port = &self->port,
                                   .table_schemas = schemas,
@@ -111,6 +115,11 @@ static inline ice_status health_open(health_pipeline *self, const char *yaml, co
 done:
   ice_bytes_deinit(&preset);
   return status;
+}
+
+static inline ice_status health_open(health_pipeline *self, const char *yaml, const char *schema, uint32_t tables,
+                                     const ice_schema *dead_letters, ice_error *err) {
+  return health_open_as(self, ICE_PAYLOAD_REGISTRY_AVRO, yaml, schema, tables, dead_letters, err);
 }
 
 static inline void health_close(health_pipeline *self) {

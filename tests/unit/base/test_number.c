@@ -11,6 +11,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static double parse(const char *text) {
   double value = -77;
@@ -109,6 +110,42 @@ static void test_number__what_printf_writes_is_read_back(void **state) {
   }
 }
 
+static void test_number__scaling_rounds_as_the_c_library_does(void **state) {
+  (void)state;
+  uint64_t seed = 1;
+  int scaled = 0;
+  for (int i = 0; i < 200000; i++) {
+    char text[64];
+    double value;
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    uint64_t mantissa = seed >> (seed % 61);
+    int exponent = (int)(seed >> 58) - 32;
+    if (ice_number_scale(mantissa, exponent, &value)) {
+      snprintf(text, sizeof text, "%llue%d", (unsigned long long)mantissa, exponent);
+      double right = strtod(text, NULL);
+      if (memcmp(&value, &right, sizeof right) != 0) {
+        fail_msg("%s is %.17g, not %.17g", text, right, value);
+      }
+      scaled++;
+    }
+  }
+  // It is not by refusing that it is right.
+  assert_true(scaled > 100000);
+}
+
+static void test_number__floats_are_rounded_once(void **state) {
+  (void)state;
+  float value = -77;
+  // Rounded to a double first, this lies half-way and goes down to the even float.
+  assert_true(ice_number_parse_float(ICE_STR("1.00000005960464477540"), &value));
+  assert_true(value == 1.00000011920928955078125f);
+  assert_true(ice_number_parse_float(ICE_STR("3.4028235e38"), &value));
+  assert_true(value == FLT_MAX);
+  assert_false(ice_number_parse_float(ICE_STR("3.5e38"), &value));
+  assert_false(ice_number_parse_float(ICE_STR("nan"), &value));
+  assert_true(value == FLT_MAX);
+}
+
 static void test_number__a_locale_with_a_comma_changes_nothing(void **state) {
   (void)state;
   assert_true(comma_locale_set());
@@ -129,6 +166,8 @@ int main(void) {
       cmocka_unit_test(test_number__refuses_everything_else),
       cmocka_unit_test(test_number__length_is_bounded),
       cmocka_unit_test(test_number__what_printf_writes_is_read_back),
+      cmocka_unit_test(test_number__scaling_rounds_as_the_c_library_does),
+      cmocka_unit_test(test_number__floats_are_rounded_once),
       cmocka_unit_test(test_number__a_locale_with_a_comma_changes_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

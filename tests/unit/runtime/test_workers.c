@@ -18,9 +18,11 @@ static int unanswered;
 static int64_t waited_us;
 static int64_t stop_after_us;
 
-static ice_status find(ice_schema_registry *self, uint32_t id, ice_bytes *text, ice_error *err) {
+static ice_status find(ice_schema_registry *self, uint32_t id, ice_schema_language *language, ice_bytes *text,
+                       ice_error *err) {
   (void)self;
   (void)id;
+  *language = ICE_SCHEMA_AVRO;
   if (unanswered > 0) {
     unanswered--;
     ice_error_set(err, ICE_IO, "the registry is down");

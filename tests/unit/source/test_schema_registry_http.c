@@ -11,6 +11,7 @@
 typedef struct fixture {
   http_test_server *server;
   ice_schema_registry *registry;
+  ice_schema_language language;
   ice_bytes text;
 } fixture;
 
@@ -49,6 +50,12 @@ static const char *registry_answers(http_test_server *server, const char *reques
       {"/base/v7/schemas/ids/9 ", "HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n"},
       {"/base/v7/schemas/ids/4294967295 ", "HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n"},
       {"/base/v7/schemas/ids/10 ", "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"},
+      {"/base/v7/schemas/ids/20 ",
+       "HTTP/1.1 200 OK\r\nContent-Length: 34\r\n\r\n{\"schema\":\"1\",\"schemaType\":\"AVRO\"}"},
+      {"/base/v7/schemas/ids/21 ",
+       "HTTP/1.1 200 OK\r\nContent-Length: 34\r\n\r\n{\"schema\":\"1\",\"schemaType\":\"JSON\"}"},
+      {"/base/v7/schemas/ids/22 ",
+       "HTTP/1.1 200 OK\r\nContent-Length: 38\r\n\r\n{\"schema\":\"1\",\"schemaType\":\"PROTOBUF\"}"},
       {"/base/v7/subjects ", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"},
       {"/wrong/schemas/ids/3 ", "HTTP/1.1 404 Not Found\r\nContent-Length: 18\r\n\r\n{\"error_code\":404}"},
       {"/wrong/subjects ", "HTTP/1.1 404 Not Found\r\nContent-Length: 18\r\n\r\n{\"error_code\":404}"},
@@ -65,10 +72,24 @@ static void test_schema_registry_http__gives_the_text_of_a_schema(void **context
   (void)context;
   fixture self;
   begin(&self, registry_answers, "/base/v7/");
-  assert_int_equal(ice_schema_registry_find(self.registry, 1, &self.text, NULL), ICE_OK);
+  assert_int_equal(ice_schema_registry_find(self.registry, 1, &self.language, &self.text, NULL), ICE_OK);
   assert_int_equal(self.text.size, 8);
   assert_memory_equal(self.text.data, "\"string\"", 8);
+  assert_int_equal(self.language, ICE_SCHEMA_AVRO);
   assert_int_equal(ice_schema_registry_http_probe(self.registry, NULL), ICE_OK);
+  end(&self);
+}
+
+static void test_schema_registry_http__tells_the_language_of_a_schema(void **context) {
+  (void)context;
+  static const ice_schema_language languages[] = {ICE_SCHEMA_AVRO, ICE_SCHEMA_JSON, ICE_SCHEMA_OTHER};
+  fixture self;
+  begin(&self, registry_answers, "/base/v7");
+  for (uint32_t i = 0; i < ICE_COUNT_OF(languages); i++) {
+    self.language = ICE_SCHEMA_OTHER;
+    assert_int_equal(ice_schema_registry_find(self.registry, 20 + i, &self.language, &self.text, NULL), ICE_OK);
+    assert_int_equal(self.language, languages[i]);
+  }
   end(&self);
 }
 
@@ -85,7 +106,8 @@ static void test_schema_registry_http__calls_an_id_unknown_only_when_the_registr
   begin(&self, registry_answers, "/base/v7");
   for (size_t i = 0; i < ICE_COUNT_OF(cases); i++) {
     ice_error err = {0};
-    assert_int_equal(ice_schema_registry_find(self.registry, cases[i].id, &self.text, &err), cases[i].status);
+    assert_int_equal(ice_schema_registry_find(self.registry, cases[i].id, &self.language, &self.text, &err),
+                     cases[i].status);
     assert_int_equal((err.flags & ICE_ERROR_RETRYABLE) != 0, cases[i].retryable);
     assert_int_equal(self.text.size, 0);
   }
@@ -97,7 +119,7 @@ static void test_schema_registry_http__does_not_blame_the_id_for_a_wrong_path(vo
   fixture self;
   ice_error err = {0};
   begin(&self, registry_answers, "/wrong");
-  assert_int_equal(ice_schema_registry_find(self.registry, 3, &self.text, &err), ICE_IO);
+  assert_int_equal(ice_schema_registry_find(self.registry, 3, &self.language, &self.text, &err), ICE_IO);
   assert_true((err.flags & ICE_ERROR_RETRYABLE) != 0);
   assert_non_null(strstr(err.message, "path of the URL"));
   assert_int_equal(ice_schema_registry_http_probe(self.registry, &err), ICE_NOT_FOUND);
@@ -111,21 +133,22 @@ static void test_schema_registry_http__sends_credentials_and_never_shows_them(vo
   snprintf(url, sizeof url, "http://me:sec%%72et@127.0.0.1:%u/base/v7", server->port);
   ice_schema_registry_http_options options = {.url = ice_str_of(url)};
   ice_schema_registry *registry;
+  ice_schema_language language;
   ice_bytes text;
   ice_bytes_init(&text, 1000);
   assert_int_equal(ice_schema_registry_http_open(&options, &registry, NULL), ICE_OK);
-  assert_int_equal(ice_schema_registry_find(registry, 1, &text, NULL), ICE_OK);
+  assert_int_equal(ice_schema_registry_find(registry, 1, &language, &text, NULL), ICE_OK);
   assert_non_null(strstr(server->last, "\r\nAuthorization: Basic bWU6c2VjcmV0\r\n"));
   ice_schema_registry_destroy(registry);
   // Credentials of their own stand in place of the URL's.
   options.user = ICE_STR("you");
   options.password = ICE_STR("other");
   assert_int_equal(ice_schema_registry_http_open(&options, &registry, NULL), ICE_OK);
-  assert_int_equal(ice_schema_registry_find(registry, 1, &text, NULL), ICE_OK);
+  assert_int_equal(ice_schema_registry_find(registry, 1, &language, &text, NULL), ICE_OK);
   assert_non_null(strstr(server->last, "\r\nAuthorization: Basic eW91Om90aGVy\r\n"));
   http_test_stop(server);
   ice_error err = {0};
-  assert_int_equal(ice_schema_registry_find(registry, 1, &text, &err), ICE_IO);
+  assert_int_equal(ice_schema_registry_find(registry, 1, &language, &text, &err), ICE_IO);
   assert_null(strstr(err.message, "secret"));
   assert_null(strstr(err.message, "sec%72et"));
   ice_schema_registry_destroy(registry);
@@ -146,6 +169,7 @@ static void test_schema_registry_http__refuses_other_urls(void **context) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_schema_registry_http__gives_the_text_of_a_schema),
+      cmocka_unit_test(test_schema_registry_http__tells_the_language_of_a_schema),
       cmocka_unit_test(test_schema_registry_http__calls_an_id_unknown_only_when_the_registry_says_so),
       cmocka_unit_test(test_schema_registry_http__does_not_blame_the_id_for_a_wrong_path),
       cmocka_unit_test(test_schema_registry_http__sends_credentials_and_never_shows_them),
