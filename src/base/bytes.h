@@ -63,6 +63,10 @@ ICE_MUST_CHECK ice_status ice_bytes_append_format(ice_bytes *bytes, ice_error *e
 
 /// Forget the contents, keep the memory.
 static inline void ice_bytes_clear(ice_bytes *bytes) { bytes->size = 0; }
+/// Drop what is behind the first `size` bytes.
+static inline void ice_bytes_truncate(ice_bytes *bytes, size_t size) {
+  bytes->size = size < bytes->size ? size : bytes->size;
+}
 
 /// Borrowed view of the contents.
 static inline ice_str ice_bytes_str(const ice_bytes *bytes) {

@@ -57,7 +57,7 @@ done:
 
 static ice_status check_source(doctor *self, ice_error *err) {
   ice_source *source = NULL;
-  ice_status status = ice_cli_open_source(&self->settings, NULL, &source, err);
+  ice_status status = ice_cli_open_source(&self->settings, NULL, false, &source, err);
   if (status == ICE_OK) {
     status = ice_source_refresh(source, err);
   }

@@ -1,8 +1,8 @@
+#include "cli/cli_sink.h"
 #include "cli/cli_source.h"
 #include "cli/embedded.h"
 #include "cli/run_metrics.h"
 #include "cli/run_report.h"
-#include "ingest/ingest.h"
 #include "observe/http_server.h"
 #include "runtime/sink.h"
 #include <signal.h>
@@ -29,9 +29,7 @@ static const char help[] =
 
 /// Everything that a run opens, in the order in which it is opened.
 typedef struct run {
-  ice_settings settings;
-  ice_pipeline_spec spec;
-  ice_cli_tables tables;
+  ice_cli_sink sink;
   ice_log *log;
   ice_metrics *metrics;
   ice_http_status status;
@@ -39,13 +37,6 @@ typedef struct run {
   ice_run_metrics shown;
   ice_run_report *report;
   ice_observer observer;
-  ice_budget budget;
-  ice_catalog *catalog;
-  ice_ingest *ingest;
-  ice_source *source;
-  ice_schema_registry *registry;
-  const ice_schema **schemas;
-  ice_bytes schema_text;
 } run;
 
 static void count_through(void *context, const char *name, ice_str label, int64_t delta) {
@@ -70,13 +61,13 @@ static void log_through(void *context, ice_log_level level, ice_str message, con
 
 static ice_status open_log(run *self, ice_error *err) {
   ice_log_level level = ICE_LOG_INFO;
-  const ice_setting *wanted = ice_settings_get(&self->settings, ICE_OPTION_ID_LOG_LEVEL);
+  const ice_setting *wanted = ice_settings_get(&self->sink.settings, ICE_OPTION_ID_LOG_LEVEL);
   (void)ice_log_level_parse(wanted->text, &level);
   // On a terminal the progress line tells what goes well.
   if (isatty(STDERR_FILENO) && ice_str_equal_c(wanted->origin, "default")) {
     level = ICE_LOG_WARN;
   }
-  ice_str format = ice_settings_text(&self->settings, ICE_OPTION_ID_LOG_FORMAT);
+  ice_str format = ice_settings_text(&self->sink.settings, ICE_OPTION_ID_LOG_FORMAT);
   ice_status status = ice_metrics_create(&self->metrics, err);
   if (status != ICE_OK) {
     return status;
@@ -85,111 +76,6 @@ static ice_status open_log(run *self, ice_error *err) {
       .context = self, .log = log_through, .count = count_through, .gauge = gauge_through, .sample = sample_through};
   return ice_log_create(ice_port_system(), STDERR_FILENO, level,
                         ice_str_equal_c(format, "json") ? ICE_LOG_JSON_LINES : ICE_LOG_TEXT_LINES, &self->log, err);
-}
-
-static ice_status open_decoding(run *self, ice_pipeline_options *out, ice_error *err) {
-  ice_status status = ICE_OK;
-  ICE_TRY(ice_cli_payload_format(&self->settings, &out->format, err));
-  if (out->format == ICE_PAYLOAD_AVRO) {
-    const char *schema = ice_settings_c_str(&self->settings, ICE_OPTION_ID_DECODE_SCHEMA);
-    ICE_TRY(ice_port_read_file(ice_port_system(), schema, &self->schema_text, err));
-    out->schema_text = ice_bytes_str(&self->schema_text);
-  } else if (out->format != ICE_PAYLOAD_JSON) {
-    ICE_TRY(ice_cli_open_registry(&self->settings, &stop, &self->registry, err));
-    out->registry = self->registry;
-  }
-done:
-  return status;
-}
-
-static ice_status open_source(run *self, ice_error *err) {
-  if (ice_cli_source_is_kafka(&self->settings)) {
-    // librdkafka holds this on its own account, so the rest has to do with less.
-    ice_budget_add(&self->budget, ice_cli_kafka_memory(&self->settings));
-  }
-  return ice_cli_open_source(&self->settings, &self->observer, &self->source, err);
-}
-
-static bool is_set_to(const ice_settings *settings, ice_option_id id, const char *value) {
-  return ice_str_equal_c(ice_settings_text(settings, id), value);
-}
-
-static ice_policies read_policies(const ice_settings *settings) {
-  return (ice_policies){
-      .on_rollback = is_set_to(settings, ICE_OPTION_ID_ON_ROLLBACK, "rewind")     ? ICE_ROLLBACK_REWIND
-                     : is_set_to(settings, ICE_OPTION_ID_ON_ROLLBACK, "continue") ? ICE_ROLLBACK_CONTINUE
-                                                                                  : ICE_ROLLBACK_STOP,
-      .skip_gaps = is_set_to(settings, ICE_OPTION_ID_ON_GAP, "skip"),
-      .reset_to_earliest = is_set_to(settings, ICE_OPTION_ID_ON_RESET, "earliest"),
-      .restart_recreated = is_set_to(settings, ICE_OPTION_ID_ON_RECREATED, "restart"),
-      .start_renamed = is_set_to(settings, ICE_OPTION_ID_ON_RENAMED, "start"),
-  };
-}
-
-static ice_status open_ingest(run *self, ice_error *err) {
-  const ice_settings *settings = &self->settings;
-  ice_str codec = ice_settings_text(settings, ICE_OPTION_ID_WRITE_COMPRESSION);
-  ice_ingest_options options = {
-      .catalog = self->catalog,
-      .port = ice_port_system(),
-      .observer = &self->observer,
-      .budget = &self->budget,
-      .sink = ice_settings_text(settings, ICE_OPTION_ID_NAME),
-      .tables = self->tables.idents,
-      .table_count = self->tables.count,
-      .lead = self->tables.lead,
-      .start = ice_str_equal_c(ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_START), "latest")
-                   ? ICE_START_LATEST
-                   : ICE_START_EARLIEST,
-      .policies = read_policies(settings),
-      .write = {.codec = ice_str_equal_c(codec, "zstd")   ? ICE_CODEC_ZSTD
-                         : ice_str_equal_c(codec, "none") ? ICE_CODEC_NONE
-                                                          : ICE_CODEC_SNAPPY,
-                .page_size = (size_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_PAGE_SIZE),
-                .row_group_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_ROW_GROUP_SIZE),
-                .target_file_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_TARGET_FILE_SIZE)},
-      .spill_directory = ice_settings_c_str(settings, ICE_OPTION_ID_WRITE_SPILL_DIRECTORY),
-  };
-  return ice_ingest_open(&options, &self->ingest, err);
-}
-
-static ice_status open_tables(run *self, ice_error *err) {
-  bool create = ice_settings_number(&self->settings, ICE_OPTION_ID_TABLES_CREATE) != 0;
-  uint32_t created;
-  ice_status status = ICE_OK;
-  ICE_TRY(ice_cli_read_pipeline(&self->settings, &self->spec, err));
-  ICE_TRY(ice_cli_tables_read(&self->settings, &self->spec, &self->tables, err));
-  ICE_TRY(ice_cli_open_catalog(&self->settings, create, &self->catalog, err));
-  if (create) {
-    ICE_TRY(ice_cli_create_tables(self->catalog, &self->spec, &self->tables, &created, err));
-  }
-  status = open_ingest(self, err);
-  if (status == ICE_NOT_FOUND) {
-    size_t used = strlen(err->message);
-    snprintf(err->message + used, sizeof err->message - used,
-             "; create it with `icesink init`, or set tables.create: true");
-  }
-done:
-  return status;
-}
-
-static ice_status bind_pipeline(run *self, ice_pipeline_options *out, ice_error *err) {
-  uint32_t data_count = self->tables.count - 1;
-  self->schemas = calloc(self->tables.count, sizeof(const ice_schema *));
-  if (!self->schemas) {
-    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %u tables", self->tables.count);
-  }
-  for (uint32_t i = 0; i < self->tables.count; i++) {
-    self->schemas[i] = ice_ingest_schema(self->ingest, i);
-  }
-  out->spec = &self->spec;
-  out->sink = ice_settings_text(&self->settings, ICE_OPTION_ID_NAME);
-  out->port = ice_port_system();
-  out->observer = &self->observer;
-  out->table_schemas = self->schemas;
-  out->table_count = data_count;
-  out->dead_letter_schema = self->schemas[data_count];
-  return ICE_OK;
 }
 
 static uint32_t worker_count(const ice_settings *settings) {
@@ -202,7 +88,7 @@ static uint32_t worker_count(const ice_settings *settings) {
 
 // An address that somebody chose must work; the default one gives way to a sink that has it already.
 static ice_status open_server(run *self, ice_error *err) {
-  const ice_setting *address = ice_settings_get(&self->settings, ICE_OPTION_ID_HTTP);
+  const ice_setting *address = ice_settings_get(&self->sink.settings, ICE_OPTION_ID_HTTP);
   if (ice_str_equal_c(address->text, "off")) {
     return ICE_OK;
   }
@@ -230,36 +116,26 @@ static void show_progress(void *context, const ice_sink_progress *progress) {
 
 static void close_run(run *self) {
   ice_http_server_destroy(self->server);
-  ice_ingest_destroy(self->ingest);
-  ice_source_destroy(self->source);
-  ice_schema_registry_destroy(self->registry);
-  ice_catalog_destroy(self->catalog);
-  ice_pipeline_spec_deinit(&self->spec);
+  ice_cli_sink_close(&self->sink);
   ice_log_destroy(self->log);
   ice_metrics_destroy(self->metrics);
-  ice_bytes_deinit(&self->schema_text);
-  ice_settings_deinit(&self->settings);
-  free(self->schemas);
 }
 
 static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ice_run_report *report,
                            ice_error *err) {
-  ice_pipeline_options pipeline = {0};
-  const ice_settings *settings = &self->settings;
+  const ice_settings *settings = &self->sink.settings;
   ice_status status = ICE_OK;
-  ICE_TRY(ice_settings_require(settings, ICE_OPTION_ID_NAME, err));
   ICE_TRY(open_server(self, err));
-  ICE_TRY(open_tables(self, err));
-  ICE_TRY(open_decoding(self, &pipeline, err));
-  ICE_TRY(open_source(self, err));
-  ICE_TRY(bind_pipeline(self, &pipeline, err));
+  self->sink.observer = &self->observer;
+  self->sink.stop = &stop;
+  ICE_TRY(ice_cli_sink_open(&self->sink, ice_settings_number(settings, ICE_OPTION_ID_TABLES_CREATE) != 0, err));
   ice_sink_options options = {
       .port = ice_port_system(),
       .observer = &self->observer,
-      .budget = &self->budget,
-      .ingest = self->ingest,
-      .source = self->source,
-      .pipeline = &pipeline,
+      .budget = &self->sink.budget,
+      .ingest = self->sink.ingest,
+      .source = self->sink.source,
+      .pipeline = &self->sink.pipeline,
       .workers = worker_count(settings),
       .batch_size = (uint32_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_BATCH_SIZE),
       .batch_timeout_ms = ice_settings_number(settings, ICE_OPTION_ID_WRITE_BATCH_TIMEOUT),
@@ -275,9 +151,10 @@ static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ic
       .progress = show_progress,
       .progress_context = self,
   };
-  ice_run_report_begin(report, &self->observer, &self->budget);
+  ice_run_report_begin(report, &self->observer, &self->sink.budget);
   self->report = report;
-  self->shown = (ice_run_metrics){.metrics = self->metrics, .budget = &self->budget, .source = self->source};
+  self->shown =
+      (ice_run_metrics){.metrics = self->metrics, .budget = &self->sink.budget, .source = self->sink.source};
   status = ice_sink_run(&options, &report->last, err);
 done:
   return status;
@@ -294,17 +171,15 @@ static int run_run(int count, char **arguments) {
   run self = {0};
   ice_embedded embedded = {0};
   ice_run_report report = {0};
-  ice_bytes_init(&self.schema_text, ICE_REGISTRY_SCHEMA_MAX);
   if (ice_arguments_read(count, arguments, own, ICE_COUNT_OF(own), &read, &err) != ICE_OK) {
     return ice_cli_usage(&ice_command_run, &err);
   }
   signal(SIGINT, on_signal);
   signal(SIGTERM, on_signal);
   const char *file = read.positional_count > 0 ? read.positional[0] : is_embedded ? NULL : "icesink.yaml";
-  ice_status status = is_embedded ? ice_embedded_settings(&read, &self.settings, &err)
-                                  : ice_cli_settings(&read, file, &self.settings, &err);
+  ice_status status = is_embedded ? ice_embedded_settings(&read, &self.sink.settings, &err)
+                                  : ice_cli_settings(&read, file, &self.sink.settings, &err);
   if (status == ICE_OK) {
-    ice_budget_init(&self.budget, ice_settings_number(&self.settings, ICE_OPTION_ID_MEMORY));
     status = open_log(&self, &err);
   }
   if (status == ICE_OK && is_embedded) {
@@ -315,7 +190,7 @@ static int run_run(int count, char **arguments) {
   }
   ice_embedded_stop(&embedded);
   if (status == ICE_OK) {
-    ice_run_report_end(&report, self.catalog, &self.tables, stop, is_embedded, read.json);
+    ice_run_report_end(&report, self.sink.catalog, &self.sink.tables, stop, is_embedded, read.json);
   }
   int exit_status = status == ICE_OK ? ICE_EXIT_DONE : ice_cli_fail("run", &err);
   close_run(&self);

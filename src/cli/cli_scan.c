@@ -300,7 +300,7 @@ static int run_scan(int count, char **arguments) {
   ICE_TRY(ice_cli_table_settings(&read, &settings, err));
   ICE_TRY(ice_cli_open_catalog(&settings, false, &catalog, err));
   ICE_TRY(ice_catalog_load_table(catalog, ident, &table, err));
-  ICE_TRY(ice_table_scan_create(catalog, &table, columns, split_columns(columns_text, columns), &scan, err));
+  ICE_TRY(ice_table_scan_create(catalog, &table, columns, split_columns(columns_text, columns), NULL, &scan, err));
   ICE_TRY(parse_where(where, ice_table_scan_schema(scan), &self, err));
   print_header(&self, ice_table_scan_schema(scan));
   ICE_TRY(print_rows(&self, scan, err));

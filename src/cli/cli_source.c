@@ -62,7 +62,8 @@ static ice_status read_properties(ice_settings *settings, ice_kafka_options *out
   return ICE_OK;
 }
 
-static ice_status open_kafka(ice_settings *settings, const ice_observer *observer, ice_source **out, ice_error *err) {
+static ice_status open_kafka(ice_settings *settings, const ice_observer *observer, bool join, ice_source **out,
+                             ice_error *err) {
   const ice_setting *topics = ice_settings_get(settings, ICE_OPTION_ID_SOURCE_KAFKA_TOPICS);
   const char *oauth_ca_file = ice_settings_c_str(settings, ICE_OPTION_ID_SOURCE_KAFKA_OAUTH_CA_FILE);
   ice_kafka_options options = {
@@ -74,7 +75,8 @@ static ice_status open_kafka(ice_settings *settings, const ice_observer *observe
       .topic_pattern = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_TOPIC_PATTERN),
       .discovery_interval_ms = ice_cli_discovery_interval(settings),
       .group = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_GROUP),
-      .join_group = ice_str_equal_c(ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_ASSIGNMENT), "group"),
+      .join_group =
+          join && ice_str_equal_c(ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_ASSIGNMENT), "group"),
       .security_protocol = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SECURITY_PROTOCOL),
       .sasl_mechanism = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SASL_MECHANISM),
       .sasl_username = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_SASL_USERNAME),
@@ -101,10 +103,10 @@ done:
   return status;
 }
 
-ice_status ice_cli_open_source(ice_settings *settings, const ice_observer *observer, ice_source **out,
+ice_status ice_cli_open_source(ice_settings *settings, const ice_observer *observer, bool join, ice_source **out,
                                ice_error *err) {
   *out = NULL;
-  return ice_cli_source_is_kafka(settings) ? open_kafka(settings, observer, out, err)
+  return ice_cli_source_is_kafka(settings) ? open_kafka(settings, observer, join, out, err)
                                            : open_segments(settings, out, err);
 }
 

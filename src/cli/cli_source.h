@@ -17,13 +17,14 @@ int64_t ice_cli_discovery_interval(const ice_settings *settings);
 /// True where records come from a broker.
 bool ice_cli_source_is_kafka(const ice_settings *settings);
 
-/// Open the source: source.segment.* where a directory is set, else source.kafka.*. A broker is not waited for.
+/// Open the source: source.segment.* where a directory is set, else source.kafka.*. A broker is not waited for. Without
+/// `join` no consumer group is joined, whatever source.kafka.assignment says: for looking on.
 ///
 /// Ownership: `*out` is the caller's; settings and observer are borrowed while it lives. Errors: as the sources'
 /// open;
 ///   INVALID_ARGUMENT where nothing is set.
-ICE_MUST_CHECK ice_status ice_cli_open_source(ice_settings *settings, const ice_observer *observer, ice_source **out,
-                                              ice_error *err);
+ICE_MUST_CHECK ice_status ice_cli_open_source(ice_settings *settings, const ice_observer *observer, bool join,
+                                              ice_source **out, ice_error *err);
 
 /// How values are encoded, by source.decode.*. Errors: INVALID_ARGUMENT where a registry is missing, or settings contradict
 /// each other.

@@ -1,12 +1,15 @@
-#include "cli/cli.h"
-#include "ingest/verify.h"
+#include "cli/cli_sink.h"
+#include "ingest/verify_source.h"
 #include "json/json_text.h"
 
 static const char help[] =
-    "Usage: icesink verify TABLE [--sink NAME] [--config FILE] [--json]\n\n"
+    "Usage: icesink verify TABLE [--sink NAME] [--source] [--config FILE] [--json]\n\n"
     "Proves from the tables alone that the sink's ranges tile without a gap or an overlap, that its counts add up, "
     "that\n"
     "no data file is listed twice, and that every listed file is there with its size.\n\n"
+    "  --source   reads the topic of the configuration too and compares every record that the log still has with "
+    "the\n"
+    "             rows and dead letters it became; TABLE is the sink's lead\n\n"
     "Status: 0 proven, 4 a violation was found.\n";
 
 enum { JSON_MAX = 1 << 26 };
@@ -16,6 +19,10 @@ typedef struct verification {
   ice_table_ident ident;
   bool json;
   const char *only;
+  bool from_source;
+  ice_cli_sink sink;  ///< with --source: what the topic is read with
+  bool compared;      ///< the sink at hand, with the topic
+  ice_verify_source_result source;
   uint32_t sinks;
   int64_t violations;
   ice_bytes found;  ///< violations as JSON
@@ -34,18 +41,46 @@ static void report(void *context, const char *violation) {
   (void)!ice_json_append_string(&self->found, ice_str_of(violation), NULL);
 }
 
+static void print_comparison(const verification *self) {
+  const ice_verify_source_result *c = &self->source;
+  char records[32];
+  char rows[32];
+  if (!self->compared) {
+    return;
+  }
+  ice_cli_number(c->records, records);
+  ice_cli_number(c->rows, rows);
+  printf(
+      "  source: %lld epochs compared: %s records of the topic became the %s rows and dead letters that are there\n",
+      (long long)c->epochs, records, rows);
+  if (c->epochs_gone > 0) {
+    printf("  source: %lld epochs not compared: their records are no longer in the log\n", (long long)c->epochs_gone);
+  }
+  if (c->epochs_rewritten > 0) {
+    printf("  source: %lld epochs not compared: their files were rewritten or expired\n",
+           (long long)c->epochs_rewritten);
+  }
+}
+
 static void print_result(const verification *self, ice_str sink, const ice_verify_result *r) {
   if (self->json) {
     printf(
         "%s{\"sink\":\"%.*s\",\"epochs\":%lld,\"proven_from\":%lld,\"records\":%lld,\"gaps\":%lld,\"elements\":%lld,"
         "\"rows\":%lld,\"dead_letters\":%lld,\"filtered\":%lld,\"moves\":%lld,\"moved\":%lld,\"lost_epochs\":%lld,"
-        "\"data_files\":%lld,\"rows_in_files\":%lld,"
-        "\"violations\":[%.*s]}",
+        "\"data_files\":%lld,\"rows_in_files\":%lld,",
         self->sinks > 1 ? "," : "", ICE_STR_ARG(sink), (long long)r->epochs, (long long)r->proven_from,
         (long long)r->totals.records, (long long)r->totals.gaps, (long long)r->totals.elements,
         (long long)r->totals.rows, (long long)r->totals.dead_letters, (long long)r->totals.filtered,
         (long long)r->moves, (long long)r->moved, (long long)r->lost_epochs, (long long)r->data_files,
-        (long long)r->rows, ICE_STR_ARG(ice_bytes_str(&self->found)));
+        (long long)r->rows);
+    if (self->compared) {
+      printf(
+          "\"source\":{\"epochs\":%lld,\"epochs_gone\":%lld,\"epochs_rewritten\":%lld,\"records\":%lld,\"rows\":%lld}"
+          ",",
+          (long long)self->source.epochs, (long long)self->source.epochs_gone,
+          (long long)self->source.epochs_rewritten, (long long)self->source.records, (long long)self->source.rows);
+    }
+    printf("\"violations\":[%.*s]}", ICE_STR_ARG(ice_bytes_str(&self->found)));
     return;
   }
   char records[32];
@@ -59,6 +94,10 @@ static void print_result(const verification *self, ice_str sink, const ice_verif
   printf("sink %.*s: %lld epochs over %lld partitions: %s records became %s rows, %s dead letters, %lld filtered\n",
          ICE_STR_ARG(sink), (long long)r->epochs, (long long)r->partitions, records, rows, dead,
          (long long)r->totals.filtered);
+  if (r->violations > 0) {
+    printf("  NOT PROVEN: %lld violations\n", (long long)r->violations);
+    return;
+  }
   if (r->proven_from == 1) {
     printf("  ranges: every epoch proven, from the first one on\n");
   } else if (r->proven_from > 1) {
@@ -74,7 +113,38 @@ static void print_result(const verification *self, ice_str sink, const ice_verif
         (long long)r->moves, (long long)r->moved, (long long)r->lost_epochs);
   }
   printf("  files: %s are listed once each and are there with their size\n", files);
-  printf("  %s\n", r->violations == 0 ? "no violation" : "NOT PROVEN");
+  print_comparison(self);
+  puts("  no violation");
+}
+
+static ice_status compare_source(verification *self, ice_error *err) {
+  const ice_cli_sink *sink = &self->sink;
+  ice_table_ident lead = sink->tables.idents[sink->tables.lead];
+  if (!ice_str_equal(lead.name, self->ident.name) ||
+      !ice_str_equal(lead.namespace_name, self->ident.namespace_name)) {
+    return ice_error_set(err, ICE_INVALID_ARGUMENT, "the lead of the configuration is %.*s.%.*s",
+                         ICE_IDENT_ARG(lead));
+  }
+  const ice_verify_source_options options = {.catalog = sink->catalog,
+                                             .port = ice_port_system(),
+                                             .sink = ice_settings_text(&sink->settings, ICE_OPTION_ID_NAME),
+                                             .tables = sink->tables.idents,
+                                             .table_count = sink->tables.count,
+                                             .lead = sink->tables.lead,
+                                             .source = sink->source,
+                                             .pipeline = &sink->pipeline};
+  return ice_verify_source(&options, report, self, &self->source, err);
+}
+
+// The sink as `run` would open it, but that it looks on.
+static ice_status open_sink(verification *self, const ice_arguments *read, ice_error *err) {
+  ice_status status = ICE_OK;
+  self->sink.looks_on = true;
+  ICE_TRY(ice_cli_settings(read, read->config ? read->config : "icesink.yaml", &self->sink.settings, err));
+  ICE_TRY(ice_cli_sink_open(&self->sink, false, err));
+  ICE_TRY(ice_source_refresh(self->sink.source, err));
+done:
+  return status;
 }
 
 static ice_status verify_one(void *context, ice_str sink, ice_error *err) {
@@ -86,19 +156,25 @@ static ice_status verify_one(void *context, ice_str sink, ice_error *err) {
       .catalog = self->catalog, .port = ice_port_system(), .table = self->ident, .sink = sink};
   ice_verify_result result;
   ice_bytes_clear(&self->found);
-  ice_status status = ice_verify_sink(&options, report, self, &result, err);
-  if (status == ICE_OK) {
-    self->sinks++;
-    self->violations += result.violations;
-    print_result(self, sink, &result);
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_verify_sink(&options, report, self, &result, err));
+  self->compared =
+      self->from_source && ice_str_equal(sink, ice_settings_text(&self->sink.settings, ICE_OPTION_ID_NAME));
+  if (self->compared) {
+    ICE_TRY(compare_source(self, err));
+    result.violations += self->source.violations;
   }
+  self->sinks++;
+  self->violations += result.violations;
+  print_result(self, sink, &result);
+done:
   return status;
 }
 
 static int run_verify(int count, char **arguments) {
   verification self = {0};
   ice_bytes_init(&self.found, JSON_MAX);
-  const ice_argument own[] = {{"--sink", &self.only, NULL}};
+  const ice_argument own[] = {{"--sink", &self.only, NULL}, {"--source", NULL, &self.from_source}};
   ice_arguments read;
   ice_settings settings = {0};
   ice_table table = {0};
@@ -114,6 +190,9 @@ static int run_verify(int count, char **arguments) {
   ICE_TRY(ice_cli_table_settings(&read, &settings, err));
   ICE_TRY(ice_cli_open_catalog(&settings, false, &self.catalog, err));
   ICE_TRY(ice_catalog_load_table(self.catalog, self.ident, &table, err));
+  if (self.from_source) {
+    ICE_TRY(open_sink(&self, &read, err));
+  }
   fputs(self.json ? "[" : "", stdout);
   ICE_TRY(ice_verify_sinks(table.metadata, verify_one, &self, err));
   fputs(self.json ? "]\n" : "", stdout);
@@ -125,6 +204,7 @@ done:
   ice_table_deinit(&table);
   ice_catalog_destroy(self.catalog);
   ice_settings_deinit(&settings);
+  ice_cli_sink_close(&self.sink);
   ice_bytes_deinit(&self.found);
   if (status != ICE_OK) {
     return ice_cli_fail("verify", err);

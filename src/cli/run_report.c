@@ -106,7 +106,7 @@ static ice_status print_first_rows(ice_catalog *catalog, const ice_table *table,
   for (uint32_t i = 0; i < count; i++) {
     columns[i] = schema->root.fields[i].name;
   }
-  ICE_TRY(ice_table_scan_create(catalog, table, columns, count, &scan, err));
+  ICE_TRY(ice_table_scan_create(catalog, table, columns, count, NULL, &scan, err));
   ICE_TRY(ice_batch_init(&batch, ice_table_scan_schema(scan), err));
   ICE_TRY(ice_table_scan_next(scan, &batch, err));
   for (int64_t row = 0; row < batch.row_count && row < ROWS_SHOWN; row++) {

@@ -1,6 +1,5 @@
 #include "ingest/table_scan.h"
 
-#include "iceberg/iceberg_manifest.h"
 #include "parquet/parquet_reader.h"
 #include <stdlib.h>
 
@@ -8,6 +7,7 @@ enum { SCAN_BYTES_MAX = 1 << 30, SCAN_BATCH_ROWS = 1000, COLUMNS_MAX = ICE_SCHEM
 
 struct ice_table_scan {
   ice_catalog *catalog;
+  const ice_table_scan_filter *filter;  ///< while the files are planned
   ice_schema *schema;
   ice_arena arena;
   ice_data_file *files;
@@ -38,7 +38,7 @@ done:
 }
 
 static ice_status add_file(ice_table_scan *scan, const ice_manifest_entry *entry, ice_error *err) {
-  if (entry->status == ICE_ENTRY_DELETED) {
+  if (entry->status == ICE_ENTRY_DELETED || (scan->filter && !scan->filter->wants(scan->filter->context, entry))) {
     return ICE_OK;
   }
   if (entry->file.content != ICE_CONTENT_DATA) {
@@ -102,7 +102,8 @@ done:
 }
 
 ice_status ice_table_scan_create(ice_catalog *catalog, const ice_table *table, const ice_str *columns,
-                                 uint32_t column_count, ice_table_scan **out, ice_error *err) {
+                                 uint32_t column_count, const ice_table_scan_filter *filter, ice_table_scan **out,
+                                 ice_error *err) {
   *out = NULL;
   ice_status status = ICE_OK;
   ice_table_scan *scan = calloc(1, sizeof *scan);
@@ -110,6 +111,7 @@ ice_status ice_table_scan_create(ice_catalog *catalog, const ice_table *table, c
     return ice_error_set(err, ICE_NO_MEMORY, "out of memory for a scan");
   }
   scan->catalog = catalog;
+  scan->filter = filter;
   ice_arena_init(&scan->arena, SCAN_BYTES_MAX);
   ICE_TRY(build_schema(scan, ice_table_current_schema(table->metadata), columns, column_count, err));
   scan->file_columns = calloc(scan->schema->root.field_count + 1, sizeof *scan->file_columns);
@@ -117,6 +119,7 @@ ice_status ice_table_scan_create(ice_catalog *catalog, const ice_table *table, c
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a scan");
   }
   ICE_TRY(plan_files(scan, table, err));
+  scan->filter = NULL;
   *out = scan;
   scan = NULL;
 done:
@@ -143,6 +146,8 @@ void ice_table_scan_destroy(ice_table_scan *scan) {
 }
 
 const ice_schema *ice_table_scan_schema(const ice_table_scan *scan) { return scan->schema; }
+
+ice_str ice_table_scan_path(const ice_table_scan *scan) { return scan->path; }
 
 static ice_status read_input(void *context, uint64_t offset, void *data, size_t size, ice_error *err) {
   const ice_table_scan *scan = context;

@@ -54,7 +54,7 @@ static ice_status copy_rows(sim *world, const ice_table *table, ice_table_writer
   ice_batch batch = {0};
   ice_status status = ICE_OK;
   *rows = 0;
-  ICE_TRY(ice_table_scan_create(world->catalog, table, NULL, 0, &scan, err));
+  ICE_TRY(ice_table_scan_create(world->catalog, table, NULL, 0, NULL, &scan, err));
   // The writer wants its table's own schema; the scan's is a copy of it.
   ICE_TRY(ice_batch_init(&batch, ice_table_scan_schema(scan), err));
   do {

@@ -125,7 +125,8 @@ ice_status sim_visit_rows(sim *world, uint32_t table, visit_row visit, void *con
   ice_status status = ICE_OK;
   ICE_TRY(ice_catalog_load_table(world->catalog, world->tables[table], &loaded, err));
   ICE_TRY(ice_table_scan_create(world->catalog, &loaded, table == 1 ? letter_columns : row_columns,
-                                table == 1 ? ICE_COUNT_OF(letter_columns) : ICE_COUNT_OF(row_columns), &scan, err));
+                                table == 1 ? ICE_COUNT_OF(letter_columns) : ICE_COUNT_OF(row_columns), NULL, &scan,
+                                err));
   ICE_TRY(ice_batch_init(&batch, ice_table_scan_schema(scan), err));
   do {
     ICE_TRY(ice_table_scan_next(scan, &batch, err));

@@ -211,7 +211,7 @@ static int64_t count_rows(ice_catalog *catalog, ice_table_ident ident, const cha
   int64_t rows = 0;
   ice_str name = ice_str_of(column);
   must(ice_catalog_load_table(catalog, ident, &table, err));
-  must(ice_table_scan_create(catalog, &table, &name, 1, &scan, err));
+  must(ice_table_scan_create(catalog, &table, &name, 1, NULL, &scan, err));
   must(ice_batch_init(&batch, ice_table_scan_schema(scan), err));
   do {
     must(ice_table_scan_next(scan, &batch, err));

@@ -1,0 +1,135 @@
+#include "cli/cli_sink.h"
+
+#include "cli/cli_source.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+static ice_status open_decoding(ice_cli_sink *self, ice_error *err) {
+  ice_pipeline_options *out = &self->pipeline;
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_cli_payload_format(&self->settings, &out->format, err));
+  if (out->format == ICE_PAYLOAD_AVRO) {
+    const char *schema = ice_settings_c_str(&self->settings, ICE_OPTION_ID_DECODE_SCHEMA);
+    ICE_TRY(ice_port_read_file(ice_port_system(), schema, &self->schema_text, err));
+    out->schema_text = ice_bytes_str(&self->schema_text);
+  } else if (out->format != ICE_PAYLOAD_JSON) {
+    ICE_TRY(ice_cli_open_registry(&self->settings, self->stop, &self->registry, err));
+    out->registry = self->registry;
+  }
+done:
+  return status;
+}
+
+static ice_status open_source(ice_cli_sink *self, ice_error *err) {
+  if (ice_cli_source_is_kafka(&self->settings)) {
+    // librdkafka holds this on its own account, so the rest has to do with less.
+    ice_budget_add(&self->budget, ice_cli_kafka_memory(&self->settings));
+  }
+  return ice_cli_open_source(&self->settings, self->observer, !self->looks_on, &self->source, err);
+}
+
+static bool is_set_to(const ice_settings *settings, ice_option_id id, const char *value) {
+  return ice_str_equal_c(ice_settings_text(settings, id), value);
+}
+
+static ice_policies read_policies(const ice_settings *settings) {
+  return (ice_policies){
+      .on_rollback = is_set_to(settings, ICE_OPTION_ID_ON_ROLLBACK, "rewind")     ? ICE_ROLLBACK_REWIND
+                     : is_set_to(settings, ICE_OPTION_ID_ON_ROLLBACK, "continue") ? ICE_ROLLBACK_CONTINUE
+                                                                                  : ICE_ROLLBACK_STOP,
+      .skip_gaps = is_set_to(settings, ICE_OPTION_ID_ON_GAP, "skip"),
+      .reset_to_earliest = is_set_to(settings, ICE_OPTION_ID_ON_RESET, "earliest"),
+      .restart_recreated = is_set_to(settings, ICE_OPTION_ID_ON_RECREATED, "restart"),
+      .start_renamed = is_set_to(settings, ICE_OPTION_ID_ON_RENAMED, "start"),
+  };
+}
+
+static ice_status open_ingest(ice_cli_sink *self, ice_error *err) {
+  const ice_settings *settings = &self->settings;
+  ice_str codec = ice_settings_text(settings, ICE_OPTION_ID_WRITE_COMPRESSION);
+  ice_ingest_options options = {
+      .catalog = self->catalog,
+      .port = ice_port_system(),
+      .observer = self->observer,
+      .budget = &self->budget,
+      .sink = ice_settings_text(settings, ICE_OPTION_ID_NAME),
+      .tables = self->tables.idents,
+      .table_count = self->tables.count,
+      .lead = self->tables.lead,
+      .start = ice_str_equal_c(ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_START), "latest")
+                   ? ICE_START_LATEST
+                   : ICE_START_EARLIEST,
+      .policies = read_policies(settings),
+      .write = {.codec = ice_str_equal_c(codec, "zstd")   ? ICE_CODEC_ZSTD
+                         : ice_str_equal_c(codec, "none") ? ICE_CODEC_NONE
+                                                          : ICE_CODEC_SNAPPY,
+                .page_size = (size_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_PAGE_SIZE),
+                .row_group_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_ROW_GROUP_SIZE),
+                .target_file_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_TARGET_FILE_SIZE)},
+      .spill_directory = ice_settings_c_str(settings, ICE_OPTION_ID_WRITE_SPILL_DIRECTORY),
+  };
+  return ice_ingest_open(&options, &self->ingest, err);
+}
+
+static ice_status open_tables(ice_cli_sink *self, bool create, ice_error *err) {
+  uint32_t created;
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_cli_read_pipeline(&self->settings, &self->spec, err));
+  ICE_TRY(ice_cli_tables_read(&self->settings, &self->spec, &self->tables, err));
+  ICE_TRY(ice_cli_open_catalog(&self->settings, create, &self->catalog, err));
+  if (create) {
+    ICE_TRY(ice_cli_create_tables(self->catalog, &self->spec, &self->tables, &created, err));
+  }
+  status = open_ingest(self, err);
+  if (status == ICE_NOT_FOUND) {
+    size_t used = strlen(err->message);
+    snprintf(err->message + used, sizeof err->message - used,
+             "; create it with `icesink init`, or set tables.create: true");
+  }
+done:
+  return status;
+}
+
+static ice_status bind_pipeline(ice_cli_sink *self, ice_error *err) {
+  ice_pipeline_options *out = &self->pipeline;
+  uint32_t data_count = self->tables.count - 1;
+  self->schemas = calloc(self->tables.count, sizeof(const ice_schema *));
+  if (!self->schemas) {
+    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %u tables", self->tables.count);
+  }
+  for (uint32_t i = 0; i < self->tables.count; i++) {
+    self->schemas[i] = ice_ingest_schema(self->ingest, i);
+  }
+  out->spec = &self->spec;
+  out->sink = ice_settings_text(&self->settings, ICE_OPTION_ID_NAME);
+  out->port = ice_port_system();
+  out->observer = self->observer;
+  out->table_schemas = self->schemas;
+  out->table_count = data_count;
+  out->dead_letter_schema = self->schemas[data_count];
+  return ICE_OK;
+}
+
+ice_status ice_cli_sink_open(ice_cli_sink *sink, bool create, ice_error *err) {
+  ice_status status = ICE_OK;
+  ice_bytes_init(&sink->schema_text, ICE_REGISTRY_SCHEMA_MAX);
+  ICE_TRY(ice_settings_require(&sink->settings, ICE_OPTION_ID_NAME, err));
+  ice_budget_init(&sink->budget, ice_settings_number(&sink->settings, ICE_OPTION_ID_MEMORY));
+  ICE_TRY(open_tables(sink, create, err));
+  ICE_TRY(open_decoding(sink, err));
+  ICE_TRY(open_source(sink, err));
+  ICE_TRY(bind_pipeline(sink, err));
+done:
+  return status;
+}
+
+void ice_cli_sink_close(ice_cli_sink *sink) {
+  ice_ingest_destroy(sink->ingest);
+  ice_source_destroy(sink->source);
+  ice_schema_registry_destroy(sink->registry);
+  ice_catalog_destroy(sink->catalog);
+  ice_pipeline_spec_deinit(&sink->spec);
+  ice_bytes_deinit(&sink->schema_text);
+  ice_settings_deinit(&sink->settings);
+  free(sink->schemas);
+}
