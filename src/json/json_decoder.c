@@ -125,6 +125,9 @@ static inline const uint8_t *read_string(decoding *d, const uint8_t *p, content 
   ice_bytes *text = &d->decoder->text;
   ice_bytes_clear(text);
   p = ice_json_unescape(&d->base, p, text);
+  if (!p) {
+    return NULL;
+  }
   // What has an escape is not empty, so the text has an address.
   *out = (content){.text = ice_bytes_str(text), .readable_end = text->data + text->size};
   return p;

@@ -163,24 +163,17 @@ static ice_error_type fault_type(const ice_fault *fault) {
   }
 }
 
-static int64_t element_index(const ice_mapping *mapping, size_t row) {
-  if (mapping->spec->explode.size == 0) {
-    return -1;
-  }
-  // Rows of a message follow each other, so its first row tells where its elements begin.
-  size_t first = row;
-  while (first > 0 && mapping->parents[first - 1] == mapping->parents[row]) {
-    first--;
-  }
-  return (int64_t)mapping->elements[row] - (int64_t)mapping->elements[first];
-}
-
-static ice_status add_bad_element(ice_block *block, ice_mapping *mapping, size_t row, bool first_of_message,
+// `letters_before`: dead letters that the row's message has had already.
+static ice_status add_bad_element(ice_block *block, ice_mapping *mapping, size_t row, size_t letters_before,
                                   ice_error *err) {
   uint32_t parent = mapping->parents[row];
   const ice_record *record = &block->chunk->records[mapping->source_records[parent]];
-  const ice_fault_place place = {
-      .mapping = mapping, .chunk = block->chunk, .views = block->views, .fault = &block->faults[row], .row = row};
+  const ice_fault_place place = {.mapping = mapping,
+                                 .chunk = block->chunk,
+                                 .views = block->views,
+                                 .fault = &block->faults[row],
+                                 .row = row,
+                                 .letters_before = letters_before};
   ice_status status = ICE_OK;
   ice_bytes_clear(&block->text);
   ICE_TRY(ice_payload_describe(&place, &block->payload, &block->text, err));
@@ -190,12 +183,12 @@ static ice_status add_bad_element(ice_block *block, ice_mapping *mapping, size_t
   message.size = ice_utf8_cut(message.data, message.size, ICE_ERROR_MESSAGE_MAX);
   ice_dead_letter letter = {.type = fault_type(&block->faults[row]),
                             .message = message,
-                            .element_index = element_index(mapping, row),
+                            .element_index = ice_mapping_element_index(mapping, row),
                             .raw_payload = ice_bytes_str(&block->payload),
                             .own = block->own_views,
                             .own_row = row};
   set_coordinates(block, record, &letter);
-  if (first_of_message) {
+  if (letters_before == 0) {
     letter.raw_bytes = ice_record_value(block->chunk, record);
   }
   ICE_TRY(append_letter(block, &letter, err));
@@ -385,11 +378,13 @@ static ice_status write_good_rows(ice_block *block, const ice_mapping *mapping, 
 
 static ice_status write_dead_letters(ice_block *block, ice_mapping *mapping, ice_error *err) {
   int64_t last_parent = -1;
+  size_t letters = 0;
   for (size_t row = 0; row < mapping->row_count; row++) {
     if (block->faults[row].kind == ICE_FAULT_NONE || block->faults[row].kind == ICE_FAULT_FILTERED) {
       continue;
     }
-    ice_status status = add_bad_element(block, mapping, row, mapping->parents[row] != last_parent, err);
+    letters = mapping->parents[row] == last_parent ? letters + 1 : 0;
+    ice_status status = add_bad_element(block, mapping, row, letters, err);
     if (status != ICE_OK) {
       return status;
     }

@@ -269,6 +269,13 @@ ice_status ice_mapping_explode(ice_mapping *mapping, int64_t *empty, ice_error *
   return ICE_OK;
 }
 
+int64_t ice_mapping_element_index(const ice_mapping *mapping, size_t row) {
+  if (mapping->spec->explode.size == 0) {
+    return -1;
+  }
+  return (int64_t)mapping->elements[row] - ice_column_offset(exploded_array(mapping), mapping->parents[row]);
+}
+
 bool ice_mapping_is_full(const ice_mapping *mapping) {
   const ice_json_notes *notes = mapping->decoder->notes;
   return mapping->source.row_count == ICE_MAPPING_BLOCK_MESSAGES || mapping->block_bytes >= ICE_MAPPING_BLOCK_BYTES ||

@@ -79,6 +79,9 @@ ice_view ice_mapping_view(const ice_mapping *mapping, const ice_place *place);
 /// are counted in `*empty`.
 ICE_MUST_CHECK ice_status ice_mapping_explode(ice_mapping *mapping, int64_t *empty, ice_error *err);
 
+/// The place of a row's element in its message's exploded array; -1 where none is exploded.
+int64_t ice_mapping_element_index(const ice_mapping *mapping, size_t row);
+
 /// Mark the rows in which a value did not fit column `index` when it was decoded: those whose text is no UTF-8, or, later
 /// and in the order of the columns, the others. A required value that is an empty text is left to whoever looks for
 /// missing ones.

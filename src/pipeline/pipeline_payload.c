@@ -7,8 +7,10 @@
 
 enum {
   VALUE_SHOWN_MAX = 200,
-  // Of a message's text around the array; a longer one would hide the element, and is repeated for each.
-  PARENT_TEXT_MAX = 4096
+  // Of a message's text around the array: a longer one would hide the element. It is repeated for the first bad elements of
+  // a message alone, so that a message makes dead letters of about its own size.
+  PARENT_TEXT_MAX = 4096,
+  PARENT_TEXT_LETTERS = 100
 };
 
 // The value as it came: from the text of the message where decoding found it, else from the source's column, for the view of a
@@ -98,7 +100,7 @@ static ice_status append_text(const ice_fault_place *place, ice_bytes *out, ice_
   }
   ice_json_span array = ice_json_span_at(&notes->arrays, parent);
   ice_json_span element = ice_json_span_at(&notes->elements, mapping->elements[place->row]);
-  bool whole = array.from + (datum.size - array.to) <= PARENT_TEXT_MAX;
+  bool whole = array.from + (datum.size - array.to) <= PARENT_TEXT_MAX && place->letters_before < PARENT_TEXT_LETTERS;
   ICE_TRY(whole ? append_piece(datum, 0, array.from, out, err) : ICE_OK);
   ICE_TRY(append_piece(datum, element.from, element.to, out, err));
   ICE_TRY(whole ? append_piece(datum, array.to, datum.size, out, err) : ICE_OK);

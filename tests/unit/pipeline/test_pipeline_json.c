@@ -181,6 +181,20 @@ static void test_pipeline_json__a_long_parent_does_not_hide_its_element(void **s
   assert_true(whole.size > 3000 && ice_str_ends_with(whole, ICE_STR("\"samples\":{\"id\":\"x\"}}")));
   expect_text(&p.output.dead_letters, "raw_payload", 2, "{\"id\":\"x\"}");
   expect_text(&p.output.dead_letters, "raw_payload", 3, "7");
+  // Nor is it repeated without end.
+  ice_bytes_clear(&message);
+  assert_int_equal(ice_bytes_append_str(&message, ICE_STR("{\"samples\":[0"), NULL), ICE_OK);
+  for (int i = 1; i <= 100; i++) {
+    assert_int_equal(ice_bytes_append_format(&message, NULL, ",%d", i), ICE_OK);
+  }
+  assert_int_equal(ice_bytes_append_str(&message, ICE_STR("]}"), NULL), ICE_OK);
+  health_add(&p, message.data, message.size);
+  health_add(&p, message.data, message.size);
+  run(0, 202, 0);
+  expect_text(&p.output.dead_letters, "raw_payload", 99, "{\"samples\":99}");
+  expect_text(&p.output.dead_letters, "raw_payload", 100, "100");
+  expect_text(&p.output.dead_letters, "raw_payload", 101, "{\"samples\":0}");
+  assert_int_equal(ice_column_i32(column_of(&p.output.dead_letters, "element_index"), 201), 100);
   ice_bytes_deinit(&message);
 }
 
