@@ -55,7 +55,8 @@ typedef struct comparison {
   uint32_t epoch_count;
   stretches *partitions;  ///< per partition of the source
   ice_row_tally **tallies;
-  bool **columns;  ///< per table and column: it is no clock's
+  bool **columns;    ///< per table and column: it is no clock's
+  bool *unreadable;  ///< per table: it was told why, and there is nothing more to say of it
   ice_map *differences;
   uint32_t scanned;  ///< the table that a filter is for
   ice_bytes text;
@@ -110,9 +111,8 @@ static candidate *epoch_of_snapshot(const comparison *self, uint32_t table, int6
   ice_str sink = ice_snapshot_summary(snapshot, "icesink.sink");
   ice_str lead = ice_snapshot_summary(snapshot, "icesink.lead-uuid");
   bool ours = sink.data && ice_str_equal(sink, self->options->sink) &&
-              (table == self->options->lead ||
-               (lead.data && (ice_str_equal(lead, self->lead.table.metadata->uuid) ||
-                              ice_position_replaces(&self->lead.position, lead))));
+              (table == self->options->lead || (lead.data && (ice_str_equal(lead, self->lead.table.metadata->uuid) ||
+                                                              ice_position_replaces(&self->lead.position, lead))));
   return ours ? find_epoch(self, ice_snapshot_summary_i64(snapshot, "icesink.epoch", -1)) : NULL;
 }
 
@@ -157,8 +157,8 @@ static ice_status check_in_log(void *context, ice_str topic, int32_t partition, 
   const comparison *self = context;
   const ice_source *source = self->options->source;
   int64_t index = ice_source_find(source, topic, partition);
-  bool there =
-      index >= 0 && !self->partitions[index].reset && from >= source->partitions[index].log_start && to <= source->partitions[index].log_end;
+  bool there = index >= 0 && !self->partitions[index].reset && from >= source->partitions[index].log_start &&
+               to <= source->partitions[index].log_end;
   return there ? ICE_OK : ice_error_set(err, ICE_NOT_FOUND, "not in the log");
 }
 
@@ -220,9 +220,8 @@ static ice_status choose_epochs(comparison *self) {
     ice_error cause = {0};
     ice_status status = ice_ranges_visit(epoch->summary.ranges, check_in_log, self, &cause);
     if (status == ICE_OK || status == ICE_NOT_FOUND) {
-      ice_status moves = epoch->summary.moves.data
-                             ? ice_ranges_visit(epoch->summary.moves, note_reset, self, self->err)
-                             : ICE_OK;
+      ice_status moves =
+          epoch->summary.moves.data ? ice_ranges_visit(epoch->summary.moves, note_reset, self, self->err) : ICE_OK;
       if (moves != ICE_OK) {
         return moves;
       }
@@ -373,8 +372,7 @@ done:
 static ice_status seek_all(comparison *self) {
   for (uint32_t i = 0; i < self->options->source->partition_count; i++) {
     if (self->partitions[i].count > 0) {
-      ice_status status =
-          ice_source_seek(self->options->source, i, self->partitions[i].items[0].from, self->err);
+      ice_status status = ice_source_seek(self->options->source, i, self->partitions[i].items[0].from, self->err);
       if (status != ICE_OK) {
         return status;
       }
@@ -468,22 +466,38 @@ static void report_differences(comparison *self, uint32_t table) {
   }
 }
 
+// A file that cannot be read is what an audit is for; anything else that fails is an error.
+static ice_status compare_table(comparison *self, uint32_t table) {
+  ice_status status = read_table(self, table, false);
+  if (status == ICE_CORRUPT || status == ICE_NOT_FOUND || status == ICE_UNSUPPORTED) {
+    say(self, "%s", self->err->message);
+    ice_error_clear(self->err);
+    self->unreadable[table] = true;
+    status = ICE_OK;
+  }
+  return status;
+}
+
 static ice_status name_differences(comparison *self) {
   uint32_t count = 0;
+  int64_t before = self->result->violations;
   for (uint32_t i = 0; i < self->options->table_count; i++) {
-    count += ice_row_tally_differences(self->tallies[i]);
+    count += self->unreadable[i] ? 0 : ice_row_tally_differences(self->tallies[i]);
   }
   if (count == 0) {
     return ICE_OK;
   }
   ice_status status = read_source(self, true);
   for (uint32_t i = 0; status == ICE_OK && i < self->options->table_count; i++) {
+    if (self->unreadable[i]) {
+      continue;
+    }
     status = read_table(self, i, true);
     if (status == ICE_OK) {
       report_differences(self, i);
     }
   }
-  if (status == ICE_OK && self->result->violations == 0) {
+  if (status == ICE_OK && self->result->violations == before) {
     say(self, "the tables differ from the topic; the rows changed while they were looked at");
   }
   return status;
@@ -501,7 +515,8 @@ static bool is_clock(const ice_verify_source_options *options, uint32_t table, i
 
 static ice_status open_table(comparison *self, uint32_t index) {
   const ice_verify_source_options *options = self->options;
-  ice_status status = ice_catalog_load_table(options->catalog, options->tables[index], &self->tables[index], self->err);
+  ice_status status =
+      ice_catalog_load_table(options->catalog, options->tables[index], &self->tables[index], self->err);
   if (status != ICE_OK) {
     return status;
   }
@@ -528,7 +543,9 @@ static ice_status open_comparison(comparison *self) {
   self->tallies = calloc(count, sizeof(ice_row_tally *));
   self->differences = calloc(count, sizeof *self->differences);
   self->partitions = calloc(options->source->partition_count + 1, sizeof *self->partitions);
-  if (!self->tables || !self->columns || !self->tallies || !self->differences || !self->partitions) {
+  self->unreadable = calloc(count, sizeof(bool));
+  if (!self->unreadable || !self->tables || !self->columns || !self->tallies || !self->differences ||
+      !self->partitions) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a comparison");
   }
   for (uint32_t i = 0; i < count; i++) {
@@ -569,6 +586,7 @@ static void close_comparison(comparison *self) {
   free(self->tallies);
   free(self->differences);
   free(self->partitions);
+  free(self->unreadable);
   free(self->epochs);
   ice_lead_deinit(&self->lead);
   ice_bytes_deinit(&self->text);
@@ -588,7 +606,7 @@ ice_status ice_verify_source(const ice_verify_source_options *options, ice_verif
   ICE_TRY(choose_epochs(&self));
   ICE_TRY(read_source(&self, false));
   for (uint32_t i = 0; i < options->table_count; i++) {
-    ICE_TRY(read_table(&self, i, false));
+    ICE_TRY(compare_table(&self, i));
   }
   ICE_TRY(name_differences(&self));
 done:

@@ -23,11 +23,11 @@ typedef struct ice_verify_source_options {
 
 typedef struct ice_verify_source_result {
   int64_t violations;
-  int64_t epochs;           ///< compared
-  int64_t epochs_gone;      ///< whose records the log does not have any more
-  int64_t epochs_rewritten; ///< whose files hold another number of rows now than it wrote
-  int64_t records;          ///< compared
-  int64_t rows;             ///< of the tables, dead letters too, compared
+  int64_t epochs;            ///< compared
+  int64_t epochs_gone;       ///< whose records the log does not have any more
+  int64_t epochs_rewritten;  ///< whose files hold another number of rows now than it wrote
+  int64_t records;           ///< compared
+  int64_t rows;              ///< of the tables, dead letters too, compared
 } ice_verify_source_result;
 
 /// Compare. Reading differs from a run in nothing but that nothing is written: a changed configuration or schema shows as
