@@ -2,10 +2,11 @@
 
 #include "ingest/table_scan.h"
 #include "json/json_text.h"
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { LOG_EVERY_US = 10 * 1000000 };
+enum { LOG_EVERY_US = 10 * 1000000, STATUS_MAX = 8191 };
 
 static int64_t now_us(void) {
   const ice_port *port = ice_port_system();
@@ -74,6 +75,23 @@ static double cpu_seconds(const struct rusage *usage) {
          (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
 }
 
+// The kernel's high-water mark of this program; what getrusage gives may be that of the program which started it.
+static uint64_t peak_resident(const struct rusage *usage) {
+  const ice_files *files = &ice_port_system()->files;
+  char text[STATUS_MAX + 1];
+  size_t size = 0;
+  ice_file file;
+  if (files->open(files->context, "/proc/self/status", ICE_FILE_READ, &file, NULL) == ICE_OK) {
+    if (files->read_at(files->context, file, 0, text, STATUS_MAX, &size, NULL) != ICE_OK) {
+      size = 0;
+    }
+    files->close(files->context, file);
+  }
+  text[size] = '\0';
+  const char *mark = strstr(text, "VmHWM:");
+  return mark ? strtoull(mark + strlen("VmHWM:"), NULL, 10) * 1024 : (uint64_t)usage->ru_maxrss * 1024;
+}
+
 static void print_json(const ice_run_report *report, const struct rusage *usage, double seconds, bool stopped) {
   const ice_ingest_totals *totals = &report->last.totals;
   printf(
@@ -83,7 +101,7 @@ static void print_json(const ice_run_report *report, const struct rusage *usage,
       (long long)totals->committed.records, (long long)totals->committed.gaps, (long long)totals->committed.elements,
       (long long)totals->committed.rows, (long long)totals->committed.dead_letters,
       (long long)totals->committed.filtered, (long long)totals->epochs, (unsigned long long)totals->files,
-      (unsigned long long)totals->bytes, seconds, cpu_seconds(usage), (long long)usage->ru_maxrss * 1024,
+      (unsigned long long)totals->bytes, seconds, cpu_seconds(usage), (long long)peak_resident(usage),
       (long long)atomic_load_explicit(&report->budget->peak, memory_order_relaxed), stopped ? "true" : "false");
   for (int i = 0; i < ICE_ERROR_TYPE_COUNT; i++) {
     printf("%s\"%s\":%lld", i == 0 ? "" : ",", ice_error_type_name((ice_error_type)i),
@@ -190,7 +208,7 @@ void ice_run_report_end(ice_run_report *report, ice_catalog *catalog, const ice_
   ice_cli_rate(seconds > 0 ? (double)totals->committed.elements / seconds : 0, rate);
   ice_cli_rate(cpu_seconds(&usage) > 0 ? (double)totals->committed.elements / cpu_seconds(&usage) : 0, per_cpu);
   ice_cli_size(totals->bytes, size);
-  ice_cli_size((uint64_t)usage.ru_maxrss * 1024, memory);
+  ice_cli_size(peak_resident(&usage), memory);
   printf("\n%lld commits, %llu data files, %s; %s elements/s, %s per CPU-second, peak memory %s.\n\n",
          (long long)totals->epochs, (unsigned long long)totals->files, size, rate, per_cpu, memory);
   for (uint32_t i = 0; i < tables->count; i++) {

@@ -25,15 +25,17 @@ class HealthMessages:
         self.schema = fastavro.parse_schema(json.loads(schema_text))
         self.schema_id = schema_id
         self.bad = bad
+        self.kinds = BAD
+        self.days = ["2026-07-01", "2026-07-02", "2026-07-03"]
         self.count = 0
 
     def sample(self, number):
         kind = self.choose.choice(TYPES)
         low, high = GOOD_VALUES[kind]
-        day = self.choose.randrange(1, 4)
+        day = self.choose.choice(self.days)
         second = self.choose.randrange(50)
         return {"id": f"{self.count}-{number}", "type": kind, "value": self.choose.uniform(low, high), "unit": "u",
-                "startDate": f"2026-07-0{day}T10:00:{second:02}Z", "endDate": f"2026-07-0{day}T10:01:{second:02}Z",
+                "startDate": f"{day}T10:00:{second:02}Z", "endDate": f"{day}T10:01:{second:02}Z",
                 "sourceBundle": self.choose.choice([None, "app"]), "metadata": {"k": "v"}, "isSynced": True,
                 "createdAt": "2026-07-05T00:00:00Z"}
 
@@ -50,7 +52,7 @@ class HealthMessages:
         ids = [s["id"] for s in samples]
         if self.choose.random() >= self.bad:
             return self.encode(payload), ids, []
-        return getattr(self, self.choose.choice(BAD))(payload, ids)
+        return getattr(self, self.choose.choice(self.kinds))(payload, ids)
 
     # Each of these spoils a message, and says what has to become of it.
 
@@ -90,7 +92,7 @@ class HealthMessages:
         return self.spoil(payload, ids, "validation_error", type="heartRate", value=300.0)
 
     def bad_order(self, payload, ids):
-        return self.spoil(payload, ids, "validation_error", endDate="2026-06-01T00:00:00Z")
+        return self.spoil(payload, ids, "validation_error", endDate="2019-06-01T00:00:00Z")
 
 
 BAD = [name for name in dir(HealthMessages) if name.startswith("bad_")]

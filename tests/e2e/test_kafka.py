@@ -3,25 +3,13 @@ import json
 import random
 import signal
 import time
-import urllib.error
-import urllib.request
 
 import pytest
-from broker_lake import BrokerLake, contents, free_port, interleaved, row_count_from, table_rows, wait_until
+from broker_lake import BrokerLake, contents, free_port, get, interleaved, row_count_from, table_rows, wait_until
 from lake import Lake, kill
 from services import Broker
 
 TABLES = ("health_data_raw", "health_data_errors")
-
-
-def get(url):
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as problem:
-        return problem.code, problem.read().decode()
-    except (urllib.error.URLError, ConnectionError):
-        return 0, ""
 
 
 def test_a_run_from_the_broker_equals_a_run_from_the_log(tmp_path, broker, registry):
