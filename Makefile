@@ -10,6 +10,7 @@ help:
 	@echo "make bench      build and run the benchmarks"
 	@echo "make fuzz       run every fuzz target for SECONDS (60) each"
 	@echo "make torture    kill -9 the sink's processes KILLS (1000) times, the broker too; SEED chooses the run"
+	@echo "make soak       load and trouble of all kinds for MINUTES (30), then verify --source"
 	@echo "make format     lay out the code; make check-format checks it"
 	@echo "make install    install below PREFIX ($(PREFIX))"
 	@echo "make clean      remove build/"
@@ -49,14 +50,15 @@ fuzz:
 	@ninja -C build/fuzz -j $(JOBS) --quiet
 	@fuzz/run.sh $(SECONDS)
 
-torture: KILLS ?= 1000
-torture: SEED ?= 1
-torture:
+KILLS ?= 1000
+MINUTES ?= 30
+SEED ?= 1
+torture soak:
 	@tools/bootstrap.sh test
 	@tools/install_test_tools.sh
 	@$(MAKE) --no-print-directory release
-	@KILLS=$(KILLS) SEED=$(SEED) ICESINK_BINARY=$(CURDIR)/build/release/bin/icesink \
-	    .cache/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/e2e/test_torture.py
+	@KILLS=$(KILLS) MINUTES=$(MINUTES) SEED=$(SEED) ICESINK_BINARY=$(CURDIR)/build/release/bin/icesink \
+	    .cache/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/e2e/test_$@.py
 
 format check-format:
 	@tools/install_test_tools.sh
@@ -70,5 +72,5 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: help release run test test-all bench fuzz torture format check-format install clean
+.PHONY: help release run test test-all bench fuzz torture soak format check-format install clean
 .DEFAULT_GOAL := help

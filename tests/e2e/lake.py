@@ -78,8 +78,8 @@ class Lake:
                                 cwd=self.directory, env=self.environment(), stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE)
 
-    def verify(self):
-        found = self.run("verify", "health_db.health_data_raw", "--config", "icesink.yaml", "--json", check=False)
+    def verify(self, *flags):
+        found = self.run("verify", "health_db.health_data_raw", "--config", "icesink.yaml", "--json", *flags, check=False)
         assert found.returncode == 0, found.stdout + found.stderr
         sink, = json.loads(found.stdout)
         assert sink["violations"] == []

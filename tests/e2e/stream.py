@@ -9,7 +9,7 @@ import threading
 import time
 
 import fastavro
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 UNKNOWN_SCHEMA = 999999
 TYPES = ("heartRate", "steps", "bodyTemperature", "oxygenSaturation", "distance")
@@ -111,15 +111,24 @@ class Stream:
         self.stopped = threading.Event()
         # A broker that is restarted meanwhile is waited for; the idempotent producer writes nothing twice.
         self.producer = Producer({"bootstrap.servers": address, "enable.idempotence": True, "linger.ms": 5,
-                                  "message.timeout.ms": 300000, "compression.type": "lz4", "log_level": 0})
+                                  "message.timeout.ms": 300000, "compression.type": "lz4", "log_level": 0, "topic.metadata.refresh.interval.ms": 1000})
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
     def run(self):
-        begin = time.monotonic()
-        count = 0
+        try:
+            self.produce_all()
+        except Exception as problem:  # pylint: disable=broad-except
+            self.failures.append(repr(problem))
+
+    def produce_all(self):
+        due = 0.0
+        last = time.monotonic()
         while not self.stopped.is_set():
-            if count >= (time.monotonic() - begin) * self.rate:
+            now = time.monotonic()
+            due += (now - last) * self.rate  # which may change at any time
+            last = now
+            if due < 1:
                 self.producer.poll(0.005)
                 continue
             value, rows, dead = self.messages.make()
@@ -131,7 +140,12 @@ class Stream:
                     break
                 except BufferError:
                     self.producer.poll(0.1)
-            count += 1
+                except KafkaException as problem:
+                    # A partition that was added a moment ago is not known at once.
+                    if problem.args[0].code() != KafkaError._UNKNOWN_PARTITION:
+                        raise
+                    self.producer.poll(0.1)
+            due -= 1
 
     def delivered(self, error, message, rows, dead):
         if error:

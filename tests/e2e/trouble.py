@@ -1,0 +1,116 @@
+"""The sink's processes while everything that can be killed is killed, and what the tables hold in the end."""
+import signal
+import sqlite3
+import time
+
+import duckdb
+import duckdb_extensions
+
+SESSION = "session.timeout.ms: \"1000\", heartbeat.interval.ms: \"200\""
+class Processes:
+    """The sink's processes, each started again as soon as it was killed."""
+
+    def __init__(self, lake, mode, count):
+        self.lake = lake
+        self.mode = mode
+        self.logs = [lake.directory / f"log-{mode}-{slot}" for slot in range(count)]
+        self.running = [self.start(slot) for slot in range(count)]
+
+    def start(self, slot):
+        more = {"all": "", "group": f", assignment: group, properties: {{{SESSION}}}",
+                "static": f", assignment: group, properties: {{{SESSION}, group.instance.id: slot-{slot}}}"}[self.mode]
+        self.lake.configure(interval="50ms", more=more)
+        config = self.lake.directory / f"icesink-{self.mode}-{slot}.yaml"
+        config.write_text(self.lake.text)
+        return self.lake.start_service(config.name, log=self.logs[slot])
+
+    def check(self):
+        for slot, process in enumerate(self.running):
+            assert process.poll() is None, self.logs[slot].read_text()[-3000:]
+
+    def kill(self, slot):
+        self.running[slot].kill()
+        self.running[slot].wait()
+        self.running[slot] = self.start(slot)
+
+    def sleep(self, slot, seconds):
+        self.running[slot].send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self.running[slot].send_signal(signal.SIGCONT)
+
+    def stop(self):
+        for process in self.running:
+            process.send_signal(signal.SIGTERM)
+        for slot, process in enumerate(self.running):
+            # One that was started a moment ago may not have its handler yet.
+            assert process.wait(60) in (0, -signal.SIGTERM), self.logs[slot].read_text()[-3000:]
+
+
+class Trouble:
+    """What can happen to a lake with its broker and its registry, by name; `counts` says how often each did."""
+
+    def __init__(self, lake, broker, registry, choose):
+        self.lake = lake
+        self.broker = broker
+        self.registry = registry
+        self.choose = choose
+        self.counts = {}
+
+    def kill(self, processes):
+        processes.kill(self.choose.randrange(len(processes.running)))
+
+    def sleep(self, processes):
+        processes.sleep(self.choose.randrange(len(processes.running)), self.choose.uniform(0.05, 2.5))
+
+    def restart_broker(self, _):
+        self.broker.kill()
+        time.sleep(self.choose.uniform(0, 2))
+        self.broker.start()
+
+    def silence_registry(self, _):
+        self.registry.sleep(self.choose.uniform(0, 2))
+
+    def lock_catalog(self, _):
+        with sqlite3.connect(self.lake.directory / "catalog.db", timeout=60) as other:
+            other.execute("begin exclusive")
+            time.sleep(self.choose.uniform(0, 3))
+            other.rollback()
+
+    def append_foreign(self, _):
+        """Somebody else's commit to each table, of nothing."""
+        for name in ("health_data_raw", "health_data_errors"):
+            table = self.lake.table(name)
+            try:
+                table.append(table.schema().as_arrow().empty_table())
+            except Exception as problem:  # pylint: disable=broad-except
+                # The sink was faster; that is what its own retries are for, not ours.
+                assert "ommit" in type(problem).__name__ + str(problem), problem
+
+    def expire_snapshots(self, _):
+        """All but the newest ten of each table."""
+        for name in ("health_data_raw", "health_data_errors"):
+            table = self.lake.table(name)
+            old = [s.snapshot_id for s in sorted(table.snapshots(), key=lambda s: s.timestamp_ms)[:-10]]
+            try:
+                if old:
+                    table.maintenance.expire_snapshots().by_ids(old).commit()
+            except Exception as problem:  # pylint: disable=broad-except
+                assert "ommit" in type(problem).__name__ + str(problem), problem
+
+    def happen(self, what, processes):
+        processes.check()
+        getattr(self, what)(processes)
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+
+def read_by_duckdb(lake):
+    duck = duckdb.connect()
+    for extension in ("avro", "iceberg"):
+        duckdb_extensions.import_extension(extension, con=duck)
+        duck.execute(f"load {extension}")
+    raw, errors = (lake.metadata_location(name).removeprefix("file://")
+                   for name in ("health_data_raw", "health_data_errors"))
+    rows = duck.execute("select sample_id from iceberg_scan(?)", [raw]).fetchall()
+    dead = duck.execute("select kafka_partition, kafka_offset, coalesce(element_index, -1), error_type "
+                        "from iceberg_scan(?)", [errors]).fetchall()
+    return sorted(r[0] for r in rows), sorted(dead)
