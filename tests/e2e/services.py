@@ -3,7 +3,9 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
+import threading
 import time
 import urllib.request
 
@@ -135,6 +137,49 @@ class Broker:
             return {p.partition: p.offset for p in known}
         finally:
             consumer.close()
+
+
+class Proxy:
+    """Joins the two ends of a proxied broker, until it is cut: then nothing passes, as when a cable is pulled."""
+
+    def __init__(self, front, behind):
+        self.behind = behind
+        self.joined = threading.Event()
+        self.joined.set()
+        host, port = front.split(":")
+        self.listener = socket.create_server((host, int(port)))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            host, port = self.behind.split(":")
+            server = socket.create_connection((host, int(port)))
+            for source, target in ((client, server), (server, client)):
+                threading.Thread(target=self.pump, args=(source, target), daemon=True).start()
+
+    def pump(self, source, target):
+        try:
+            while data := source.recv(65536):
+                self.joined.wait()
+                target.sendall(data)
+        except OSError:
+            pass
+        for end in (source, target):
+            end.close()
+
+    def cut(self):
+        self.joined.clear()
+
+    def join(self):
+        self.joined.set()
+
+    def close(self):
+        self.joined.set()
+        self.listener.close()
 
 
 class Registry:

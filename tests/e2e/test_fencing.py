@@ -6,7 +6,9 @@ import subprocess
 import time
 
 import pytest
+from broker_lake import BrokerLake, interleaved, wait_until
 from lake import Lake
+from services import Broker, Proxy
 
 
 def start(lake):
@@ -68,3 +70,41 @@ def test_process_that_slept_through_its_successors_commits_is_fenced(tmp_path):
     lake.sink()
     lake.assert_conserved()
     lake.verify()
+
+
+def test_process_that_is_cut_off_from_the_broker_loses_its_partitions_and_writes_nothing_twice(tmp_path, registry):
+    """It reaches the catalog all the time, and has read records that it has not committed."""
+    broker = Broker(tmp_path / "broker", "proxied")
+    proxy = Proxy(broker.listener("FRONT"), broker.listener("BEHIND"))
+    try:
+        lake = BrokerLake(tmp_path / "lake", broker, registry, "cut", partitions=4, seed=12)
+        more = ', assignment: group, properties: {session.timeout.ms: "1000", heartbeat.interval.ms: "200"}'
+        lake.brokers = broker.listener("FRONT")
+        lake.configure(interval="2s", more=more)
+        (lake.directory / "icesink.yaml").rename(lake.directory / "cut.yaml")
+        lake.brokers = broker.address
+        lake.configure(interval="100ms", more=more)
+        records = interleaved(lake.prepare(6000))
+        broker.create_topic(lake.topic, 4)
+        lake.run("init", "icesink.yaml")
+        cut = lake.start_service("cut.yaml")
+        broker.produce(lake.topic, records[:2000])
+        wait_until(lambda: lake.records_in_table() == 2000, 60)
+        for start in range(2000, 6000, 2000):
+            broker.produce(lake.topic, records[start:start + 1000])
+            time.sleep(0.5)  # read, and not yet committed
+            proxy.cut()
+            other = lake.start_service()
+            broker.produce(lake.topic, records[start + 1000:start + 2000])
+            wait_until(lambda end=start + 2000: lake.records_in_table() == end, 60)
+            proxy.join()
+            time.sleep(1)
+            assert stop(other)
+        log = stop(cut)
+        lake.sink()
+        lake.assert_conserved()
+        found = lake.verify("--source")
+        assert found["gaps"] == 0 and log.count("divided its partitions anew") > 3
+    finally:
+        proxy.close()
+        broker.stop()

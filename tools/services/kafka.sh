@@ -6,6 +6,8 @@
 #   kafka.sh start DIR secure   the same with further listeners: DIR/addresses has name and host:port of each. SSL wants a
 #                           client's certificate; SASL takes PLAIN and SCRAM of alice, password grey-parrot; OAUTH takes
 #                           unsecured tokens. DIR/ca.pem, client.pem, client.key are the certificates.
+#   kafka.sh start DIR proxied  the same with a listener BEHIND whose advertised port is another than its own: DIR/addresses
+#                           has both, BEHIND (listens) and FRONT (advertised), for a proxy of the test's to join
 #   kafka.sh stop DIR       end it
 #   kafka.sh kill DIR       end it as a crash would
 # KAFKA_VERSION chooses another version than the pinned one.
@@ -56,6 +58,7 @@ END
     echo "127.0.0.1:$port" >"$1/address"
     scram=
     if [ "${2:-}" = secure ]; then secure "$1"; fi
+    if [ "${2:-}" = proxied ]; then proxied "$1"; fi
     id=$(java -cp "$jars/*" kafka.tools.StorageTool random-uuid 2>/dev/null | tail -n 1)
     java -cp "$jars/*" kafka.tools.StorageTool format --standalone -t "$id" -c "$1/server.properties" $scram \
         >"$1/format.log" 2>&1 || { cat "$1/format.log" >&2; exit 1; }
@@ -98,6 +101,14 @@ END
     scram="--add-scram SCRAM-SHA-256=[name=alice,password=grey-parrot] --add-scram SCRAM-SHA-512=[name=alice,password=grey-parrot]"
 }
 
+# A listener that clients reach through a proxy alone.
+proxied() {
+    behind=$(free_port) front=$(free_port)
+    printf 'BEHIND 127.0.0.1:%s\nFRONT 127.0.0.1:%s\n' "$behind" "$front" >"$1/addresses"
+    sed -i "s|^listeners=.*|&,BEHIND://127.0.0.1:$behind|; s|^advertised.listeners=.*|&,BEHIND://127.0.0.1:$front|
+        s|^listener.security.protocol.map=.*|&,BEHIND:PLAINTEXT|" "$1/server.properties"
+}
+
 start() {
     install
     mkdir -p "$1"
@@ -123,5 +134,5 @@ case ${1:-} in
     start) start "$(realpath -m "$2")" "${3:-}" ;;
     stop) stop_process "$2" ;;
     kill) kill -9 "$(cat "$2/pid")" && rm -f "$2/pid" ;;
-    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
