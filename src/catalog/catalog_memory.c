@@ -265,14 +265,15 @@ done:
   return status;
 }
 
-// All parts or none.
-static ice_status apply_parts(const memory_catalog *self, const part *parts, size_t count, ice_error *err) {
+// All parts are checked; then those from `first` on that are `kept` change their tables, or none does.
+static ice_status apply_some(const memory_catalog *self, const part *parts, size_t count, size_t first, size_t kept,
+                             ice_error *err) {
   ice_table_metadata *next[ICE_COMMIT_TABLES_MAX] = {NULL};
   ice_status status = ICE_OK;
   for (size_t i = 0; i < count; i++) {
     ICE_TRY(apply_part(self, &parts[i], &next[i], err));
   }
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = first; i < first + kept; i++) {
     if (next[i]) {
       keep_metadata(parts[i].table, next[i]);
     }
@@ -282,6 +283,10 @@ done:
     ice_table_metadata_destroy(next[i]);
   }
   return status;
+}
+
+static ice_status apply_parts(const memory_catalog *self, const part *parts, size_t count, ice_error *err) {
+  return apply_some(self, parts, count, 0, count, err);
 }
 
 static void destroy_held(held_request *request) {
@@ -337,8 +342,8 @@ static ice_status decide(memory_catalog *self, ice_memory_fate fate, const part 
       ice_status status = hold(self, parts, count, err);
       return status == ICE_OK ? unknown(err) : status;
     }
-    case ICE_MEMORY_TEAR_FIRST: return apply_parts(self, parts, 1, err);
-    case ICE_MEMORY_TEAR_REST: return apply_parts(self, parts + 1, count - 1, err);
+    case ICE_MEMORY_TEAR_FIRST: return apply_some(self, parts, count, 0, 1, err);
+    case ICE_MEMORY_TEAR_REST: return apply_some(self, parts, count, 1, count - 1, err);
   }
   return ice_error_set(err, ICE_INTERNAL, "a hook chose fate %d", (int)fate);
 }
