@@ -97,6 +97,8 @@ void sim_scenario_of_seed(uint64_t seed, sim_scenario *out);
 void sim_scenario_format(const sim_scenario *scenario, char *out, size_t size);
 /// Read such a line. False where a word is not known; it is printed.
 bool sim_scenario_parse(const char *text, sim_scenario *out);
+/// Change a scenario by the words of such a line; without a seed among them.
+bool sim_scenario_change(const char *text, sim_scenario *scenario);
 
 // The world -----------------------------------------------------------------------------------------------------------
 
@@ -175,8 +177,8 @@ struct sim_process {
 
 /// What the lead said after its last commit.
 typedef struct sim_seen {
-  bool has_position;
   int64_t epoch;
+  int64_t snapshot_id;
   uint32_t entry_count;
   ice_position_entry entries[SIM_PARTITIONS_MAX];
 } sim_seen;
@@ -217,8 +219,9 @@ struct sim {
   int64_t commits;      ///< epochs that the lead took
   bool torn;            ///< a part of a commit was lost that stops the sink
   bool rolled_back;
-  bool recreated;
-  bool retained;  ///< records may have gone before they were read
+  bool recreated;       ///< a follower: what it had is gone
+  bool lead_recreated;  ///< all is read again, or a policy stops the sink
+  bool retained;        ///< records may have gone before they were read
   /// Records of epochs that a rollback took away; nobody has to bring them back.
   bool taken_away[SIM_PARTITIONS_MAX][SIM_OFFSETS_MAX];
   char stopped[512];  ///< the policy that stopped the sink; empty: none

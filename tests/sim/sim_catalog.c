@@ -32,6 +32,19 @@ static ice_status refuse(sim *world, ice_error *err) {
   return sim_trouble(status, 0, "the catalog refuses the commit", err);
 }
 
+// What a commit asks of a table: for the trace.
+static void tell_part(sim *world, const ice_table_commit *commit) {
+  const ice_table_change *change = &commit->change;
+  sim_trace(world, "asks %.*s for %u updates", ICE_STR_ARG(commit->ident.name), change->update_count);
+  for (uint32_t i = 0; i < change->update_count; i++) {
+    const ice_table_update *update = &change->updates[i];
+    for (uint32_t j = 0; update->kind == ICE_UPDATE_SET_PROPERTIES && j < update->count; j++) {
+      sim_trace(world, "  %.*s = %.*s", ICE_STR_ARG(update->properties[j].key),
+                ICE_STR_ARG(update->properties[j].value));
+    }
+  }
+}
+
 static ice_memory_fate choose_fate(sim *world, size_t count) {
   if (sim_happens(world, SIM_CONFLICT)) {
     return ICE_MEMORY_CONFLICT;
@@ -59,6 +72,9 @@ static ice_status catalog_commit(ice_catalog *catalog, const ice_table_commit *c
   sim *world = process->world;
   if (!sim_enter(process, SIM_COST_CATALOG)) {
     return sim_dead(err);
+  }
+  for (size_t i = 0; world->verbose && i < count; i++) {
+    tell_part(world, &commits[i]);
   }
   if (sim_happens(world, SIM_REFUSE)) {
     return refuse(world, err);

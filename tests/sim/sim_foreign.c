@@ -249,7 +249,8 @@ static void take_away(void *context, uint32_t partition, int64_t offset, int32_t
   }
 }
 
-// Back to one of the head's ancestors that are still there. What was in the table then is nobody's to bring back.
+// Back to one of the head's ancestors that are still there. Where the sink is told to go on, what was in the table is nobody's
+// to bring back; else a policy has to stop it.
 static ice_status roll_back(sim *world, const ice_table *table, ice_error *err) {
   const ice_snapshot *to = ice_table_ref_snapshot(table->metadata, ICE_REF_MAIN);
   for (int64_t steps = 1 + sim_draw(world, 3); to && steps > 0; steps--) {
@@ -264,7 +265,8 @@ static ice_status roll_back(sim *world, const ice_table *table, ice_error *err) 
   if (!to || to == head) {
     return ICE_OK;
   }
-  ice_status status = sim_visit_rows(world, 0, take_away, world, err);
+  ice_status status =
+      world->scenario->fields[SIM_CONTINUE] ? sim_visit_rows(world, 0, take_away, world, err) : ICE_OK;
   if (status != ICE_OK) {
     return status;
   }
@@ -276,11 +278,19 @@ static ice_status roll_back(sim *world, const ice_table *table, ice_error *err) 
   return ice_catalog_commit(world->catalog, &commit, 1, err);
 }
 
+// A new lead is told apart by what its followers remember, and a configuration without the routed table does not ask that one.
+static uint32_t choose_table(sim *world, sim_kind kind) {
+  uint32_t index = kind == SIM_ROLL_BACK ? 0 : (uint32_t)sim_draw(world, world->table_count);
+  return kind == SIM_RECREATE && world->table_count == SIM_TABLES && index == 0 ? 1 : index;
+}
+
 static ice_status recreate(sim *world, uint32_t index, ice_error *err) {
   ice_status status = ice_catalog_drop_table(world->catalog, world->tables[index], err);
-  world->recreated = true;
   if (index == 0) {
+    world->lead_recreated = true;
     world->seen = (sim_seen){0};
+  } else {
+    world->recreated = true;
   }
   if (status == ICE_OK && !sim_table_create(world, index)) {
     status = ICE_INTERNAL;
@@ -289,7 +299,7 @@ static ice_status recreate(sim *world, uint32_t index, ice_error *err) {
 }
 
 void sim_foreign(sim *world, sim_kind kind) {
-  uint32_t index = kind == SIM_ROLL_BACK ? 0 : (uint32_t)sim_draw(world, world->table_count);
+  uint32_t index = choose_table(world, kind);
   ice_table table = {0};
   ice_error err = {0};
   sim_trace(world, "somebody: %s on %.*s", sim_kind_name(kind), ICE_STR_ARG(world->tables[index].name));

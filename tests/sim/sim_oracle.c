@@ -48,6 +48,9 @@ static void compare_position(sim *world, const ice_lead *lead) {
   const ice_position *position = &lead->position;
   sim_seen *seen = &world->seen;
   if (position->epoch == seen->epoch) {
+    if (position->snapshot_id != seen->snapshot_id) {
+      sim_fail(world, "the lead took two epochs %lld", (long long)position->epoch);
+    }
     return;
   }
   if (position->epoch != seen->epoch + 1) {
@@ -69,6 +72,7 @@ static void compare_position(sim *world, const ice_lead *lead) {
     sim_fail(world, "a partition is gone from the position");
   }
   seen->epoch = position->epoch;
+  seen->snapshot_id = position->snapshot_id;
   seen->entry_count = position->entry_count;
   for (uint32_t i = 0; i < position->entry_count; i++) {
     seen->entries[i] = position->entries[i];

@@ -208,8 +208,7 @@ static bool in_range(const sim_scenario *scenario) {
          fields[SIM_INTERVAL_MS] >= 1;
 }
 
-bool sim_scenario_parse(const char *text, sim_scenario *out) {
-  sim_scenario_of_seed(0, out);
+bool sim_scenario_change(const char *text, sim_scenario *out) {
   while (*text != '\0') {
     size_t size = strcspn(text, " ");
     if (size > 0 && !parse_word(text, size, out)) {
@@ -223,4 +222,9 @@ bool sim_scenario_parse(const char *text, sim_scenario *out) {
     return false;
   }
   return true;
+}
+
+bool sim_scenario_parse(const char *text, sim_scenario *out) {
+  sim_scenario_of_seed(0, out);
+  return sim_scenario_change(text, out);
 }

@@ -149,7 +149,7 @@ void sim_process_ended(sim *world, sim_process *process) {
   bool policy = process->status != ICE_OK && (process->error.flags & ICE_ERROR_POLICY) != 0;
   if (policy && world->stopped[0] == '\0') {
     snprintf(world->stopped, sizeof world->stopped, "%s", process->error.message);
-    if (!world->torn && !world->rolled_back && !world->recreated && !world->retained) {
+    if (!world->torn && !world->rolled_back && !world->recreated && !world->lead_recreated && !world->retained) {
       sim_fail(world, "a policy stopped the sink for no reason: %s", process->error.message);
     }
   }
