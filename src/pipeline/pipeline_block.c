@@ -478,8 +478,7 @@ ice_status ice_block_flush(ice_block *block, ice_mapping *mapping, ice_error *er
   if (empty > 0) {
     ice_observe_count(block->options->observer, "icesink_filtered_total", ICE_STR("empty"), empty);
   }
-  ice_batch_clear(&mapping->source);
-  mapping->block_bytes = 0;
+  ice_mapping_clear(mapping);
 done:
   return status;
 }

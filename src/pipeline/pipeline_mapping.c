@@ -263,6 +263,14 @@ ice_status ice_mapping_explode(ice_mapping *mapping, int64_t *empty, ice_error *
   return ICE_OK;
 }
 
+void ice_mapping_clear(ice_mapping *mapping) {
+  // A mapping that cannot serve has no columns.
+  if (mapping->schema_error[0] == '\0') {
+    ice_batch_clear(&mapping->source);
+  }
+  mapping->block_bytes = 0;
+}
+
 size_t ice_mapping_memory(const ice_mapping *mapping) {
   size_t total = ice_batch_memory(&mapping->source) + mapping->row_capacity * 2 * sizeof(uint32_t);
   for (uint32_t i = 0; i < mapping->spec->column_count; i++) {

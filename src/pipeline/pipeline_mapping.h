@@ -60,6 +60,9 @@ ice_view ice_mapping_view(const ice_mapping *mapping, const ice_place *place);
 /// are counted in `*empty`.
 ICE_MUST_CHECK ice_status ice_mapping_explode(ice_mapping *mapping, int64_t *empty, ice_error *err);
 
+/// Drop the messages of the block; also where decoding one failed halfway.
+void ice_mapping_clear(ice_mapping *mapping);
+
 size_t ice_mapping_memory(const ice_mapping *mapping);
 
 #endif
