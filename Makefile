@@ -8,6 +8,7 @@ help:
 	@echo "make test       install what is missing, run all tests"
 	@echo "make test-all   the same with the whole number of kills, seeds and failure points"
 	@echo "make bench      build and run the benchmarks"
+	@echo "make sim        run the simulator over SEEDS (100000) seeds from FROM (1) on"
 	@echo "make fuzz       run every fuzz target for SECONDS (60) each"
 	@echo "make format     lay out the code; make check-format checks it"
 	@echo "make install    install below PREFIX ($(PREFIX))"
@@ -41,6 +42,14 @@ bench:
 	@build/release/bench/bench_stages presets/health.yaml
 	@build/release/bench/bench_parquet
 
+SEEDS ?= 100000
+FROM ?= 1
+sim:
+	@tools/bootstrap.sh build
+	@$(MAKE) --no-print-directory build/sim/build.ninja
+	@ninja -C build/sim -j $(JOBS) --quiet icesink_sim
+	@build/sim/tests/sim/icesink_sim --seeds $(FROM) $(SEEDS) --shrink
+
 SECONDS ?= 60
 fuzz:
 	@tools/bootstrap.sh fuzz
@@ -60,5 +69,5 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: help release run test test-all bench fuzz format check-format install clean
+.PHONY: help release run test test-all bench sim fuzz format check-format install clean
 .DEFAULT_GOAL := help

@@ -39,6 +39,7 @@ typedef enum sim_kind {
   SIM_STORE_UNKNOWN,   ///< an object becomes durable, its writer hears of a failure
   SIM_SPILL_FAILS,     ///< the disk under the spill file is full
   SIM_RANDOM_FAILS,    ///< the system gives no random bytes
+  SIM_NO_MEMORY,       ///< an allocation fails
   SIM_SOURCE_FAILS,    ///< the broker cannot be reached
   SIM_SOURCE_CORRUPT,  ///< a fetch is damaged: a clean error
   SIM_KILL,            ///< from here on at a time, not at a call: kill -9
@@ -52,7 +53,8 @@ typedef enum sim_kind {
   SIM_EXPIRE,          ///< … expires snapshots and deletes their files
   SIM_PROPERTY,        ///< … sets a property
   SIM_ROLL_BACK,       ///< … rolls the lead back
-  SIM_RECREATE,        ///< … drops a table and makes it anew
+  SIM_RECREATE,        ///< … drops a table, and makes it anew a while later
+  SIM_DAMAGE,          ///< … damages a property of the sink, and repairs it a while later
   SIM_KIND_COUNT
 } sim_kind;
 
@@ -72,6 +74,7 @@ typedef enum sim_field {
   SIM_START_LATEST,
   SIM_CONTINUE,  ///< on_rollback: continue
   SIM_SPILL,     ///< no memory: everything spills
+  SIM_SKEW_MS,   ///< how far the clocks of processes are apart, at most
   SIM_FIELD_COUNT
 } sim_field;
 
@@ -117,6 +120,8 @@ typedef enum sim_event_kind {
   SIM_EVENT_TROUBLE,  ///< `trouble` says which
   SIM_EVENT_RELEASE,  ///< a held commit arrives
   SIM_EVENT_START,    ///< a process starts in `slot`
+  SIM_EVENT_CREATE,   ///< a table that was dropped is made anew
+  SIM_EVENT_REPAIR,   ///< a property that was damaged is repaired
   SIM_EVENT_SPAN      ///< the time of trouble is over; whoever schedules looks
 } sim_event_kind;
 
@@ -150,6 +155,7 @@ struct sim_process {
   uint32_t number;  ///< counts all processes of the run, from 1
   bool alive;       ///< the coroutine has not ended
   bool dead;        ///< kill -9: no call has any effect any more
+  int64_t skew_us;  ///< of its clock
   bool calm;        ///< the process that drains at the end: nothing goes wrong in it
   bool until_end;
   bool ordered;  ///< uses the catalog as if it were not atomic
@@ -189,6 +195,7 @@ struct sim {
   bool quiet;     ///< things have stopped going wrong
   bool draining;  ///< the calm processes run: nobody is restarted
   int64_t now_us;
+  bool sheltered;   ///< what runs is the world's, though a process called it: no allocation fails
   uint64_t digest;  ///< of all that happened
   uint64_t calls;
   ucontext_t scheduler;
@@ -224,12 +231,20 @@ struct sim {
   bool retained;        ///< records may have gone before they were read
   /// Records of epochs that a rollback took away; nobody has to bring them back.
   bool taken_away[SIM_PARTITIONS_MAX][SIM_OFFSETS_MAX];
+  bool dropped[SIM_TABLES];
+  /// What a property was before it was damaged, and what it was made; NULL where none is.
+  char *damage_key[SIM_TABLES];
+  char *damage_before[SIM_TABLES];
+  char *damage_after[SIM_TABLES];
   char stopped[512];  ///< the policy that stopped the sink; empty: none
   char failure[1024];
 };
 
 /// Run a scenario to its end. True when the oracle has nothing to say; else `world->failure` tells it.
 bool sim_run(sim *world, const sim_scenario *scenario, bool verbose);
+
+/// Let allocations of the world's processes fail from here on; NULL: none does.
+void sim_memory_watch(sim *world);
 
 /// The first failure counts.
 void sim_fail(sim *world, const char *format, ...) ICE_PRINTF(2, 3);
@@ -325,6 +340,10 @@ sim_verdict sim_verdict_of(const sim_element *element, uint32_t plan);
 // Foreign writers and the oracle --------------------------------------------------------------------------------------
 
 void sim_foreign(sim *world, sim_kind kind);
+/// Make a table anew where it was dropped.
+void sim_create_again(sim *world, uint32_t table);
+/// Repair a property where it still is as it was damaged.
+void sim_repair(sim *world, uint32_t table);
 /// After every commit that the catalog took: the position never goes back, ranges tile.
 void sim_check_commit(sim *world);
 /// At the end: every record once.

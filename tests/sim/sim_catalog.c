@@ -81,7 +81,9 @@ static ice_status catalog_commit(ice_catalog *catalog, const ice_table_commit *c
   }
   world->fate = choose_fate(world, count);
   ice_memory_fate fate = world->fate;
+  world->sheltered = true;
   ice_status status = ice_catalog_commit(world->catalog, commits, count, err);
+  world->sheltered = false;
   world->fate = ICE_MEMORY_APPLY;
   sim_trace(world, "commit of %.*s%s %s: %s", ICE_STR_ARG(commits[0].ident.name), count > 1 ? " and others" : "",
             fates[fate], ice_status_name(status));

@@ -19,7 +19,9 @@ static int64_t monotonic_us(void *context) {
   return process->world->now_us;
 }
 
-static int64_t now_us(void *context) { return epoch_us + monotonic_us(context); }
+static int64_t now_us(void *context) {
+  return epoch_us + monotonic_us(context) + ((const sim_process *)context)->skew_us;
+}
 
 // A busy machine wakes a sleeper late. That keeps waits of a minute in steps of two milliseconds cheap, too.
 static void wait_us(void *context, int64_t us) {

@@ -9,7 +9,7 @@ static const char *const field_names[SIM_FIELD_COUNT] = {
     [SIM_PARTITIONS] = "partitions",   [SIM_RECORDS] = "records",  [SIM_ROUTED] = "routed",
     [SIM_PARTITIONED] = "partitioned", [SIM_SPAN_MS] = "span_ms",  [SIM_INTERVAL_MS] = "interval_ms",
     [SIM_LATENCY_US] = "latency_us",   [SIM_PLAN_COUNT] = "plans", [SIM_START_LATEST] = "start_latest",
-    [SIM_CONTINUE] = "on_rollback",    [SIM_SPILL] = "spill",
+    [SIM_CONTINUE] = "on_rollback",    [SIM_SPILL] = "spill",      [SIM_SKEW_MS] = "skew_ms",
 };
 
 static const char *const kind_names[SIM_KIND_COUNT] = {
@@ -27,6 +27,7 @@ static const char *const kind_names[SIM_KIND_COUNT] = {
     [SIM_STORE_UNKNOWN] = "store_unknown",
     [SIM_SPILL_FAILS] = "spill_fails",
     [SIM_RANDOM_FAILS] = "random_fails",
+    [SIM_NO_MEMORY] = "no_memory",
     [SIM_SOURCE_FAILS] = "source_fails",
     [SIM_SOURCE_CORRUPT] = "source_corrupt",
     [SIM_KILL] = "kill",
@@ -41,6 +42,7 @@ static const char *const kind_names[SIM_KIND_COUNT] = {
     [SIM_PROPERTY] = "property",
     [SIM_ROLL_BACK] = "roll_back",
     [SIM_RECREATE] = "recreate",
+    [SIM_DAMAGE] = "damage",
 };
 
 /// How often a kind of trouble happens in the scenarios that have it, and in how many of a hundred scenarios it is.
@@ -59,12 +61,13 @@ static const trouble troubles[SIM_KIND_COUNT] = {
     [SIM_LOSE] = {5000, 30000, 35},
     [SIM_REPLY_LOST] = {5000, 30000, 35},
     [SIM_HOLD] = {5000, 30000, 35},
-    [SIM_TEAR_LEAD] = {5000, 20000, 3},
+    [SIM_TEAR_LEAD] = {5000, 20000, 6},
     [SIM_TEAR_FOLLOWER] = {5000, 30000, 15},
     [SIM_STORE_FAILS] = {100, 2000, 20},
     [SIM_STORE_UNKNOWN] = {100, 2000, 10},
     [SIM_SPILL_FAILS] = {500, 5000, 20},
     [SIM_RANDOM_FAILS] = {100, 1000, 5},
+    [SIM_NO_MEMORY] = {2, 60, 15},
     [SIM_SOURCE_FAILS] = {500, 5000, 15},
     [SIM_SOURCE_CORRUPT] = {50, 500, 5},
     [SIM_KILL] = {1, 5, 30},
@@ -79,6 +82,7 @@ static const trouble troubles[SIM_KIND_COUNT] = {
     [SIM_PROPERTY] = {1, 4, 10},
     [SIM_ROLL_BACK] = {1, 2, 6},
     [SIM_RECREATE] = {1, 1, 2},
+    [SIM_DAMAGE] = {1, 2, 5},
 };
 
 const char *sim_kind_name(sim_kind kind) { return kind_names[kind]; }
@@ -90,7 +94,8 @@ static int64_t pick(uint64_t seed, uint64_t question, int64_t min, int64_t max) 
 void sim_scenario_of_seed(uint64_t seed, sim_scenario *out) {
   *out = (sim_scenario){.seed = seed};
   int64_t *fields = out->fields;
-  fields[SIM_PROCESSES] = pick(seed, 0, 0, 2) == 0 ? 2 : 1;
+  int64_t company = pick(seed, 0, 0, 9);
+  fields[SIM_PROCESSES] = company < 5 ? 1 : company < 9 ? 2 : 3;
   fields[SIM_GROUP] = fields[SIM_PROCESSES] > 1 && pick(seed, 1, 0, 1) == 1;
   fields[SIM_ATOMIC] = pick(seed, 2, 0, 4) < 2 ? pick(seed, 3, 1, 2) : 0;
   fields[SIM_PARTITIONS] = pick(seed, 4, 1, 3);
@@ -98,16 +103,19 @@ void sim_scenario_of_seed(uint64_t seed, sim_scenario *out) {
   fields[SIM_ROUTED] = pick(seed, 6, 0, 4) == 0;
   fields[SIM_PARTITIONED] = pick(seed, 7, 0, 4) == 0;
   fields[SIM_SPAN_MS] = pick(seed, 8, 1000, 12000);
-  fields[SIM_INTERVAL_MS] = pick(seed, 9, 300, 3000);
+  fields[SIM_INTERVAL_MS] = pick(seed, 9, 100, 2000);
   fields[SIM_LATENCY_US] = pick(seed, 10, 0, 2) == 0 ? pick(seed, 11, 50000, 400000) : pick(seed, 11, 100, 20000);
   fields[SIM_PLAN_COUNT] = pick(seed, 12, 0, 1) == 0 ? 1 : pick(seed, 13, 2, SIM_PLANS);
   fields[SIM_START_LATEST] = pick(seed, 14, 0, 19) == 0;
   fields[SIM_CONTINUE] = pick(seed, 15, 0, 2) == 0;
   fields[SIM_SPILL] = pick(seed, 16, 0, 9) == 0;
+  fields[SIM_SKEW_MS] = pick(seed, 17, 0, 4) == 0 ? pick(seed, 18, 1, 100000) : 0;
+  // Now and then everything happens thrice as often.
+  int64_t factor = pick(seed, 19, 0, 19) == 0 ? 3 : 1;
   for (uint32_t kind = 0; kind < SIM_KIND_COUNT; kind++) {
     const trouble *t = &troubles[kind];
     if (pick(seed, 100 + kind, 0, 99) < t->percent) {
-      out->rates[kind] = pick(seed, 200 + kind, t->rate_min, t->rate_max);
+      out->rates[kind] = pick(seed, 200 + kind, t->rate_min, t->rate_max) * factor;
     }
   }
 }

@@ -126,6 +126,8 @@ void sim_event_run(sim *world, const sim_event *event) {
       sim_check_commit(world);
       break;
     }
+    case SIM_EVENT_CREATE: sim_create_again(world, event->slot); break;
+    case SIM_EVENT_REPAIR: sim_repair(world, event->slot); break;
     case SIM_EVENT_SPAN: break;
     case SIM_EVENT_START:
       if (!world->quiet) {
@@ -285,6 +287,10 @@ static void drain(sim *world) {
 // Those that still run are killed, or asked to stop; sleepers sleep on, and wake after the work is done.
 static void calm_down(sim *world) {
   sim_trace(world, "things calm down");
+  for (uint32_t i = 0; i < world->table_count; i++) {
+    sim_create_again(world, i);
+    sim_repair(world, i);
+  }
   world->quiet = true;
   for (uint32_t i = 0; i < CALM_SLOT; i++) {
     sim_process *process = &world->processes[i];
@@ -317,6 +323,7 @@ static void kill_all(sim *world) {
 
 bool sim_run(sim *world, const sim_scenario *scenario, bool verbose) {
   *world = (sim){.scenario = scenario, .verbose = verbose};
+  sim_memory_watch(world);
   if (make_world(world)) {
     sim_schedule(world, span_over);
     calm_down(world);
@@ -330,6 +337,12 @@ bool sim_run(sim *world, const sim_scenario *scenario, bool verbose) {
   kill_all(world);
   if (world->failure[0] == '\0') {
     sim_check_tables(world);
+  }
+  sim_memory_watch(NULL);
+  for (uint32_t i = 0; i < SIM_TABLES; i++) {
+    free(world->damage_key[i]);
+    free(world->damage_before[i]);
+    free(world->damage_after[i]);
   }
   ice_catalog_destroy(world->catalog);
   world->catalog = NULL;
