@@ -85,6 +85,7 @@ typedef struct sim_drop {
 
 typedef struct sim_scenario {
   uint64_t seed;
+  bool exactly;  ///< the numbers were given, not chosen by the seed
   int64_t fields[SIM_FIELD_COUNT];
   /// Of kinds at calls: occurrences in 100,000 opportunities; of kinds at times: how often.
   int64_t rates[SIM_KIND_COUNT];
@@ -96,9 +97,10 @@ const char *sim_kind_name(sim_kind kind);
 
 /// What the seed makes of itself.
 void sim_scenario_of_seed(uint64_t seed, sim_scenario *out);
-/// Append the scenario as one line: its seed and what differs from what the seed gives.
+/// Write the scenario as one line.
 void sim_scenario_format(const sim_scenario *scenario, char *out, size_t size);
-/// Read such a line. False where a word is not known; it is printed.
+/// Read such a line; without the word "exactly" in front, what it does not name is as its seed chooses. False where a word is
+/// not known; it is printed.
 bool sim_scenario_parse(const char *text, sim_scenario *out);
 /// Change a scenario by the words of such a line; without a seed among them.
 bool sim_scenario_change(const char *text, sim_scenario *scenario);
@@ -226,10 +228,12 @@ struct sim {
   int64_t commits;      ///< epochs that the lead took
   bool torn;            ///< a part of a commit was lost that stops the sink
   bool rolled_back;
+  bool traceless;       ///< … and the history that would have told it has expired since
   bool recreated;       ///< a follower: what it had is gone
   bool lead_recreated;  ///< all is read again, or a policy stops the sink
   bool retained;        ///< records may have gone before they were read
-  /// Records of epochs that a rollback took away; nobody has to bring them back.
+  /// Records that were in the lead when it was rolled back. Where the sink is told to go on, or could not know, nobody has to bring
+  /// them back.
   bool taken_away[SIM_PARTITIONS_MAX][SIM_OFFSETS_MAX];
   bool dropped[SIM_TABLES];
   /// What a property was before it was damaged, and what it was made; NULL where none is.

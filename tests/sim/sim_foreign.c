@@ -192,6 +192,24 @@ static ice_status commit_removal(sim *world, uint32_t index, const int64_t *ids,
   return ice_catalog_commit(world->catalog, &commit, 1, err);
 }
 
+// Whether the sink can still see that the lead was rolled back.
+static void check_trace(sim *world) {
+  ice_table table = {0};
+  ice_position position;
+  ice_position_init(&position);
+  if (ice_catalog_load_table(world->catalog, world->tables[0], &table, NULL) == ICE_OK) {
+    ice_str text = ice_table_property(table.metadata, ICE_STR("icesink.position.s"));
+    const ice_snapshot *head = ice_table_ref_snapshot(table.metadata, ICE_REF_MAIN);
+    if (text.data && head && ice_position_parse(text, &position, NULL) == ICE_OK) {
+      world->traceless =
+          world->traceless || ice_table_is_ancestor(table.metadata, position.snapshot_id, position.sequence_number,
+                                                    head->snapshot_id) == ICE_ANCESTRY_UNKNOWN;
+    }
+  }
+  ice_position_deinit(&position);
+  ice_table_deinit(&table);
+}
+
 // Keeps the head and up to a few of its ancestors; what only the others refer to is deleted, as Java's expireSnapshots does.
 static ice_status expire(sim *world, uint32_t index, const ice_table *table, ice_error *err) {
   const ice_table_metadata *metadata = table->metadata;
@@ -222,6 +240,9 @@ static ice_status expire(sim *world, uint32_t index, const ice_table *table, ice
     if (!ice_map_get(&live.map, gone.map.entries[i].key)) {
       ICE_TRY(ice_store_remove(world->catalog->store, gone.map.entries[i].key, err));
     }
+  }
+  if (world->rolled_back && index == 0) {
+    check_trace(world);
   }
 done:
   for (size_t i = 0; i < ICE_COUNT_OF(sets); i++) {
@@ -263,8 +284,7 @@ static ice_status roll_back(sim *world, const ice_table *table, ice_error *err) 
   if (!head || (to == head && !to_nothing)) {
     return ICE_OK;
   }
-  ice_status status =
-      world->scenario->fields[SIM_CONTINUE] ? sim_visit_rows(world, 0, take_away, world, err) : ICE_OK;
+  ice_status status = sim_visit_rows(world, 0, take_away, world, err);
   if (status != ICE_OK) {
     return status;
   }
@@ -382,6 +402,10 @@ void sim_repair(sim *world, uint32_t index) {
       ice_str_equal_c(ice_table_property(table.metadata, ice_str_of(key)), world->damage_after[index])) {
     sim_trace(world, "somebody: repairs %s", key);
     status = put_property(world, index, key, world->damage_before[index], &err);
+    // What expired meanwhile could not be compared with the position.
+    if (world->rolled_back && index == 0) {
+      check_trace(world);
+    }
   }
   ice_table_deinit(&table);
   free(key);

@@ -113,7 +113,7 @@ static bool run_one(const arguments *options, sim_scenario *scenario, totals *al
   all->digest = sim_hash(all->digest, 0, world.digest);
   if (!good) {
     sim_scenario_format(scenario, text, sizeof text);
-    printf("fails: --scenario \"%s\"\n  %s\n", text, world.failure);
+    printf("seed %llu fails: --scenario \"%s\"\n  %s\n", (unsigned long long)scenario->seed, text, world.failure);
     if (options->shrink) {
       sim_shrink(&world, scenario, SHRINK_RUNS);
       sim_scenario_format(scenario, text, sizeof text);

@@ -191,6 +191,10 @@ typedef struct sums {
   int64_t missing;  ///< elements in no table, so filtered
 } sums;
 
+static bool is_excused(const sim *world, uint32_t partition, int64_t offset) {
+  return world->taken_away[partition][offset] && (world->scenario->fields[SIM_CONTINUE] != 0 || world->traceless);
+}
+
 static void check_place(found *self, sums *total, uint32_t partition, int64_t offset, uint32_t place,
                         uint32_t allowed, bool consumed) {
   sim *world = self->world;
@@ -216,7 +220,7 @@ static void check_place(found *self, sums *total, uint32_t partition, int64_t of
     sim_fail(world, "partition %u, offset %lld, element %u is in a table; the position says that it was not read",
              partition, (long long)offset, place);
   }
-  if (count == 0 && consumed && whole && (allowed >> SIM_TABLES & 1) == 0 && !world->taken_away[partition][offset]) {
+  if (count == 0 && consumed && whole && (allowed >> SIM_TABLES & 1) == 0 && !is_excused(world, partition, offset)) {
     sim_fail(world, "LOST: partition %u, offset %lld, element %u is in no table", partition, (long long)offset,
              place);
   }

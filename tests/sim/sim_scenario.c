@@ -130,17 +130,16 @@ static size_t put(char *out, size_t size, size_t at, const char *format, ...) {
   return written < 0 ? at : at + (size_t)written < size ? at + (size_t)written : size - 1;
 }
 
+// Everything that is not 0: a line that means the same when seeds choose otherwise.
 void sim_scenario_format(const sim_scenario *scenario, char *out, size_t size) {
-  sim_scenario plain;
-  sim_scenario_of_seed(scenario->seed, &plain);
-  size_t at = put(out, size, 0, "seed=%llu", (unsigned long long)scenario->seed);
+  size_t at = put(out, size, 0, "exactly seed=%llu", (unsigned long long)scenario->seed);
   for (uint32_t i = 0; i < SIM_FIELD_COUNT; i++) {
-    if (scenario->fields[i] != plain.fields[i]) {
+    if (scenario->fields[i] != 0) {
       at = put(out, size, at, " %s=%lld", field_names[i], (long long)scenario->fields[i]);
     }
   }
   for (uint32_t i = 0; i < SIM_KIND_COUNT; i++) {
-    if (scenario->rates[i] != plain.rates[i]) {
+    if (scenario->rates[i] != 0) {
       at = put(out, size, at, " %s=%lld", kind_names[i], (long long)scenario->rates[i]);
     }
   }
@@ -180,6 +179,10 @@ static bool parse_drops(const char *text, size_t size, sim_scenario *out) {
 }
 
 static bool parse_word(const char *word, size_t size, sim_scenario *out) {
+  if (size == 7 && memcmp(word, "exactly", 7) == 0) {
+    *out = (sim_scenario){.exactly = true};
+    return true;
+  }
   const char *equals = memchr(word, '=', size);
   if (!equals) {
     return false;
@@ -197,7 +200,10 @@ static bool parse_word(const char *word, size_t size, sim_scenario *out) {
     return false;
   }
   if (name_size == 4 && memcmp(word, "seed", 4) == 0) {
-    sim_scenario_of_seed(strtoull(value, NULL, 10), out);
+    out->seed = strtoull(value, NULL, 10);
+    if (!out->exactly) {
+      sim_scenario_of_seed(out->seed, out);
+    }
   } else if (field >= 0) {
     out->fields[field] = number;
   } else if (kind >= 0) {
