@@ -42,19 +42,21 @@ typedef enum sim_kind {
   SIM_NO_MEMORY,       ///< an allocation fails
   SIM_SOURCE_FAILS,    ///< the broker cannot be reached
   SIM_SOURCE_CORRUPT,  ///< a fetch is damaged: a clean error
-  SIM_KILL,            ///< from here on at a time, not at a call: kill -9
-  SIM_STOP,            ///< a process is asked to stop, and another one started
-  SIM_SUCCESSOR,       ///< another process of the sink starts beside those that run
-  SIM_REBALANCE,       ///< the consumer group divides its partitions anew
-  SIM_NEW_PARTITION,   ///< the topic gets one more
-  SIM_RETENTION,       ///< the log's beginning is removed
-  SIM_APPEND,          ///< a foreign writer appends
-  SIM_COMPACT,         ///< … rewrites a table's files
-  SIM_EXPIRE,          ///< … expires snapshots and deletes their files
-  SIM_PROPERTY,        ///< … sets a property
-  SIM_ROLL_BACK,       ///< … rolls the lead back
-  SIM_RECREATE,        ///< … drops a table, and makes it anew a while later
-  SIM_DAMAGE,          ///< … damages a property of the sink, and repairs it a while later
+  SIM_POWER,          ///< from here on at a time, not at a call: the machine loses its power, and what was not synced
+  SIM_KILL,           ///< kill -9
+  SIM_STOP,           ///< a process is asked to stop, and another one started
+  SIM_SUCCESSOR,      ///< another process of the sink starts beside those that run
+  SIM_REBALANCE,      ///< the consumer group divides its partitions anew
+  SIM_NEW_PARTITION,  ///< the topic gets one more
+  SIM_RETENTION,      ///< the log's beginning is removed
+  SIM_CUT,            ///< the log's end is cut off, as when a topic was recreated
+  SIM_APPEND,         ///< a foreign writer appends
+  SIM_COMPACT,        ///< … rewrites a table's files
+  SIM_EXPIRE,         ///< … expires snapshots and deletes their files
+  SIM_PROPERTY,       ///< … sets a property
+  SIM_ROLL_BACK,      ///< … rolls the lead back
+  SIM_RECREATE,       ///< … drops a table, and makes it anew a while later
+  SIM_DAMAGE,         ///< … damages a property of the sink, and repairs it a while later
   SIM_KIND_COUNT
 } sim_kind;
 
@@ -74,6 +76,7 @@ typedef enum sim_field {
   SIM_START_LATEST,
   SIM_CONTINUE,  ///< on_rollback: continue
   SIM_SPILL,     ///< no memory: everything spills
+  SIM_DISK,      ///< the store is the local one, on the simulated disk
   SIM_SKEW_MS,   ///< how far the clocks of processes are apart, at most
   SIM_FIELD_COUNT
 } sim_field;
@@ -151,6 +154,14 @@ typedef struct sim_store {
   sim_process *process;
 } sim_store;
 
+typedef struct sim_disk sim_disk;
+
+/// Whose system a port is: a process', or (NULL) the world's own.
+typedef struct sim_system {
+  sim *world;
+  sim_process *process;
+} sim_system;
+
 struct sim_process {
   sim *world;
   uint32_t slot;
@@ -173,8 +184,10 @@ struct sim_process {
   void *stack;
   void *fiber;  ///< the address sanitizer's
   ice_port port;
+  sim_system system;
   sim_catalog catalog;
   sim_store store;
+  ice_store *local;  ///< the local store, with SIM_DISK
   ice_source *source;
   uint32_t generation;  ///< of the consumer group, as accepted
   bool revoked;         ///< the group took everything and has not given anything yet
@@ -214,6 +227,8 @@ struct sim {
   sim_drop fired[SIM_FIRED_MAX];
   uint32_t fired_count;
   ice_port port;  ///< the catalog's own and foreign writers'
+  sim_system system;
+  sim_disk *disk;
   uint64_t random_state;
   ice_catalog *catalog;
   ice_memory_fate fate;
@@ -232,6 +247,7 @@ struct sim {
   bool recreated;       ///< a follower: what it had is gone
   bool lead_recreated;  ///< all is read again, or a policy stops the sink
   bool retained;        ///< records may have gone before they were read
+  bool cut;             ///< … or after
   /// Records that were in the lead when it was rolled back. Where the sink is told to go on, or could not know, nobody has to bring
   /// them back.
   bool taken_away[SIM_PARTITIONS_MAX][SIM_OFFSETS_MAX];
@@ -295,6 +311,15 @@ void sim_process_ended(sim *world, sim_process *process);
 void sim_release_stacks(void);
 
 // What a process sees -------------------------------------------------------------------------------------------------
+
+/// A disk, empty; NULL where memory is out.
+sim_disk *sim_disk_create(void);
+/// Accepts NULL.
+void sim_disk_destroy(sim_disk *disk);
+/// The machine loses its power; who ran on it has to be killed too.
+void sim_disk_lose_power(sim *world);
+/// The disk as a system's files. `system` is borrowed.
+ice_files sim_disk_files(sim_system *system);
 
 void sim_port_init(sim_process *process);
 void sim_world_port_init(sim *world);

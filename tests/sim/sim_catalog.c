@@ -151,6 +151,6 @@ void sim_catalog_init(sim_process *process) {
   process->catalog =
       (sim_catalog){.base = {.interface = &interface,
                              .atomic = process->world->scenario->fields[SIM_ATOMIC] != 0 && !process->ordered,
-                             .store = &process->store.base},
+                             .store = process->local ? process->local : &process->store.base},
                     .process = process};
 }

@@ -3,6 +3,7 @@
 
 #include "config/yaml.h"
 #include "pipeline/pipeline_config.h"
+#include "store/store_local.h"
 #include <stdio.h>
 
 static const char record_schema[] =
@@ -186,8 +187,18 @@ done:
 
 void sim_process_main(sim_process *process) {
   life self = {.ingest = NULL};
-  process->status = live(process, &self, &process->error);
+  ice_str root = ICE_STR("file:///w");
+  process->status = ICE_OK;
+  if (process->world->scenario->fields[SIM_DISK]) {
+    process->status = ice_store_local_open(&process->port, &root, 1, &process->local, &process->error);
+  }
+  sim_catalog_init(process);
+  if (process->status == ICE_OK) {
+    process->status = live(process, &self, &process->error);
+  }
   ice_ingest_destroy(self.ingest);
   ice_source_destroy(process->source);
   process->source = NULL;
+  ice_store_destroy(process->local);
+  process->local = NULL;
 }

@@ -9,7 +9,8 @@ static const char *const field_names[SIM_FIELD_COUNT] = {
     [SIM_PARTITIONS] = "partitions",   [SIM_RECORDS] = "records",  [SIM_ROUTED] = "routed",
     [SIM_PARTITIONED] = "partitioned", [SIM_SPAN_MS] = "span_ms",  [SIM_INTERVAL_MS] = "interval_ms",
     [SIM_LATENCY_US] = "latency_us",   [SIM_PLAN_COUNT] = "plans", [SIM_START_LATEST] = "start_latest",
-    [SIM_CONTINUE] = "on_rollback",    [SIM_SPILL] = "spill",      [SIM_SKEW_MS] = "skew_ms",
+    [SIM_CONTINUE] = "on_rollback",    [SIM_SPILL] = "spill",      [SIM_DISK] = "disk",
+    [SIM_SKEW_MS] = "skew_ms",
 };
 
 static const char *const kind_names[SIM_KIND_COUNT] = {
@@ -30,12 +31,14 @@ static const char *const kind_names[SIM_KIND_COUNT] = {
     [SIM_NO_MEMORY] = "no_memory",
     [SIM_SOURCE_FAILS] = "source_fails",
     [SIM_SOURCE_CORRUPT] = "source_corrupt",
+    [SIM_POWER] = "power",
     [SIM_KILL] = "kill",
     [SIM_STOP] = "stop",
     [SIM_SUCCESSOR] = "successor",
     [SIM_REBALANCE] = "rebalance",
     [SIM_NEW_PARTITION] = "new_partition",
     [SIM_RETENTION] = "retention",
+    [SIM_CUT] = "cut",
     [SIM_APPEND] = "append",
     [SIM_COMPACT] = "compact",
     [SIM_EXPIRE] = "expire",
@@ -70,12 +73,14 @@ static const trouble troubles[SIM_KIND_COUNT] = {
     [SIM_NO_MEMORY] = {2, 60, 15},
     [SIM_SOURCE_FAILS] = {500, 5000, 15},
     [SIM_SOURCE_CORRUPT] = {50, 500, 5},
+    [SIM_POWER] = {1, 4, 15},
     [SIM_KILL] = {1, 5, 30},
     [SIM_STOP] = {1, 4, 25},
     [SIM_SUCCESSOR] = {1, 3, 20},
     [SIM_REBALANCE] = {1, 6, 70},
     [SIM_NEW_PARTITION] = {1, 2, 15},
     [SIM_RETENTION] = {1, 3, 3},
+    [SIM_CUT] = {1, 1, 2},
     [SIM_APPEND] = {1, 10, 35},
     [SIM_COMPACT] = {1, 4, 20},
     [SIM_EXPIRE] = {1, 5, 20},
@@ -110,6 +115,7 @@ void sim_scenario_of_seed(uint64_t seed, sim_scenario *out) {
   fields[SIM_CONTINUE] = pick(seed, 15, 0, 2) == 0;
   fields[SIM_SPILL] = pick(seed, 16, 0, 9) == 0;
   fields[SIM_SKEW_MS] = pick(seed, 17, 0, 4) == 0 ? pick(seed, 18, 1, 100000) : 0;
+  fields[SIM_DISK] = pick(seed, 20, 0, 2) == 0;
   // Now and then everything happens thrice as often.
   int64_t factor = pick(seed, 19, 0, 19) == 0 ? 3 : 1;
   for (uint32_t kind = 0; kind < SIM_KIND_COUNT; kind++) {

@@ -220,7 +220,6 @@ sim_process *sim_start(sim *world, uint32_t slot, bool calm) {
   process->batch_size = (uint32_t)(1 + sim_draw(world, 12));
   world->plans_used |= UINT32_C(1) << process->plan;
   sim_port_init(process);
-  sim_catalog_init(process);
   sim_store_init(process);
   getcontext(&process->context);
   process->context.uc_stack.ss_sp = process->stack;

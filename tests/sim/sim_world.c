@@ -1,6 +1,7 @@
 // A run: the world is made, things go wrong for a while, then they calm down, and the oracle looks.
 #include "sim.h"
 
+#include "store/store_local.h"
 #include "store/store_memory.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,20 @@ static void retain(sim *world) {
   log->start = start;
 }
 
+static void cut(sim *world) {
+  sim_log *log = &world->log[sim_draw(world, world->partition_count)];
+  int64_t end = log->start + sim_draw(world, log->end - log->start + 1);
+  world->cut = world->cut || end < log->end;
+  log->end = end;
+}
+
+static void lose_power(sim *world) {
+  for (uint32_t i = 0; i < SIM_SLOTS; i++) {
+    sim_kill(&world->processes[i]);
+  }
+  sim_disk_lose_power(world);
+}
+
 static void run_trouble(sim *world, const sim_event *event) {
   if (world->quiet || !sim_planned(world, event->trouble, event->number)) {
     return;
@@ -110,7 +125,9 @@ static void run_trouble(sim *world, const sim_event *event) {
         world->partition_count++;
       }
       break;
+    case SIM_POWER: lose_power(world); break;
     case SIM_RETENTION: retain(world); break;
+    case SIM_CUT: cut(world); break;
     default: sim_foreign(world, event->trouble); break;
   }
 }
@@ -151,7 +168,8 @@ void sim_process_ended(sim *world, sim_process *process) {
   bool policy = process->status != ICE_OK && (process->error.flags & ICE_ERROR_POLICY) != 0;
   if (policy && world->stopped[0] == '\0') {
     snprintf(world->stopped, sizeof world->stopped, "%s", process->error.message);
-    if (!world->torn && !world->rolled_back && !world->recreated && !world->lead_recreated && !world->retained) {
+    if (!world->torn && !world->rolled_back && !world->recreated && !world->lead_recreated && !world->retained &&
+        !world->cut) {
       sim_fail(world, "a policy stopped the sink for no reason: %s", process->error.message);
     }
   }
@@ -209,7 +227,7 @@ static void plan_events(sim *world) {
                              .count = count};
     sim_add_event(world, &event);
   }
-  for (uint32_t kind = SIM_KILL; kind < SIM_KIND_COUNT; kind++) {
+  for (uint32_t kind = SIM_POWER; kind < SIM_KIND_COUNT; kind++) {
     for (uint32_t i = 0; i < scenario->rates[kind]; i++) {
       const sim_event event = {.at_us = (int64_t)(sim_hash(scenario->seed, 7000 + kind, i) % (uint64_t)span_us),
                                .kind = SIM_EVENT_TROUBLE,
@@ -234,10 +252,15 @@ static bool make_world(sim *world) {
   for (uint32_t i = 0; i < SIM_PARTITIONS_MAX; i++) {
     world->owners[i] = -1;
   }
+  bool local = scenario->fields[SIM_DISK] != 0;
+  ice_str root = ICE_STR("file:///w");
   const ice_catalog_memory_options options = {.atomic = scenario->fields[SIM_ATOMIC] != 0,
-                                              .warehouse = ICE_STR("memory://w")};
+                                              .warehouse = local ? root : ICE_STR("memory://w")};
   const ice_memory_hook hook = {.context = world, .before = decide_fate, .after = after_commit};
-  if (ice_store_memory_open(&store, &err) != ICE_OK ||
+  world->disk = sim_disk_create();
+  ice_status status =
+      local ? ice_store_local_open(&world->port, &root, 1, &store, &err) : ice_store_memory_open(&store, &err);
+  if (!world->disk || status != ICE_OK ||
       ice_catalog_memory_open(&world->port, &options, store, &world->catalog, &err) != ICE_OK ||
       ice_catalog_create_namespace(world->catalog, ICE_STR("db"), &err) != ICE_OK) {
     sim_fail(world, "the world cannot be made: %s", err.message);
@@ -346,5 +369,7 @@ bool sim_run(sim *world, const sim_scenario *scenario, bool verbose) {
   }
   ice_catalog_destroy(world->catalog);
   world->catalog = NULL;
+  sim_disk_destroy(world->disk);
+  world->disk = NULL;
   return world->failure[0] == '\0';
 }
