@@ -58,7 +58,8 @@ static ice_memory_fate choose_fate(sim *world, size_t count) {
   if (sim_happens(world, SIM_HOLD)) {
     return ICE_MEMORY_HOLD;
   }
-  if (count > 1 && sim_happens(world, SIM_TEAR_LEAD)) {
+  // A routed table that the next configuration does not have would not be asked whether it is ahead.
+  if (count > 1 && world->table_count == 2 && sim_happens(world, SIM_TEAR_LEAD)) {
     return ICE_MEMORY_TEAR_REST;
   }
   return count > 1 && sim_happens(world, SIM_TEAR_FOLLOWER) ? ICE_MEMORY_TEAR_FIRST : ICE_MEMORY_APPLY;
