@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """sim_coverage.py [SEEDS] [--missing]: the lines and branches of the commit protocol that the simulator reaches, by gcov.
 
-With --missing also each line that has a branch no seed took."""
+The last figure leaves lines out that give text to a format: ICE_STR_ARG has two branches there for text that is longer than 2 GiB or
+NULL. With --missing also each line that has a branch no seed took."""
 import gzip
 import json
 import os
@@ -38,24 +39,30 @@ def read(name):
     return next(f for f in report["files"] if f["file"].endswith("src/" + name))["lines"]
 
 
+def figure(counts):
+    taken = sum(count > 0 for count in counts)
+    return f"{taken}/{len(counts)} {100 * taken / max(1, len(counts)):5.1f} %"
+
+
 def main():
     arguments = [a for a in sys.argv[1:] if not a.startswith("-")]
     measure(arguments[0] if arguments else "10000")
-    total = [0, 0]
+    everything, module = [], []
     for name in FILES:
         source = (root / "src" / name).read_text().splitlines()
         lines = read(name)
         branches = [(line["line_number"], b["count"]) for line in lines for b in line["branches"]]
-        taken = sum(count > 0 for _, count in branches)
+        plain = [count for number, count in branches if "_ARG(" not in source[number - 1]]
         hit = sum(line["count"] > 0 for line in lines)
-        print(f"{name:28} lines {hit}/{len(lines)} {100 * hit / len(lines):5.1f} %   "
-              f"branches {taken}/{len(branches)} {100 * taken / len(branches):5.1f} %")
+        print(f"{name:26} lines {hit}/{len(lines)} {100 * hit / len(lines):5.1f} %  "
+              f"branches {figure([count for _, count in branches])}, {figure(plain)}")
         if "--missing" in sys.argv:
             for number in sorted({number for number, count in branches if count == 0}):
                 print(f"  {number}: {source[number - 1].strip()}")
         if name.startswith("ingest/commit"):
-            total = [total[0] + taken, total[1] + len(branches)]
-    print(f"commit module: branches {total[0]}/{total[1]} {100 * total[0] / total[1]:.1f} %")
+            everything += [count for _, count in branches]
+            module += plain
+    print(f"commit module: branches {figure(everything)}, {figure(module)}")
 
 
 main()

@@ -391,16 +391,21 @@ size_t ice_catalog_memory_held(const ice_catalog *catalog) {
 }
 
 ice_status ice_catalog_memory_release(ice_catalog *catalog, ice_error *err) {
+  return ice_catalog_memory_release_at(catalog, 0, err);
+}
+
+ice_status ice_catalog_memory_release_at(ice_catalog *catalog, size_t index, ice_error *err) {
   memory_catalog *self = self_of(catalog);
   ice_table_change_read reads[ICE_COMMIT_TABLES_MAX] = {{.document = NULL}};
   part parts[ICE_COMMIT_TABLES_MAX];
   ice_status status = ICE_OK;
-  if (self->held_count == 0) {
-    return ice_error_set(err, ICE_INVALID_STATE, "no commit is held");
+  if (index >= self->held_count) {
+    return ice_error_set(err, ICE_INVALID_STATE, "%zu commits are held, there is no number %zu", self->held_count,
+                         index);
   }
-  held_request *request = self->held[0];
+  held_request *request = self->held[index];
   self->held_count--;
-  memmove(self->held, self->held + 1, self->held_count * sizeof(held_request *));
+  memmove(self->held + index, self->held + index + 1, (self->held_count - index) * sizeof(held_request *));
   for (size_t i = 0; i < request->count; i++) {
     ICE_TRY(ice_table_change_from_json(request->bodies[i], &reads[i], err));
     parts[i] = (part){.table = request->tables[i], .change = &reads[i].change};

@@ -54,5 +54,7 @@ size_t ice_catalog_memory_held(const ice_catalog *catalog);
 
 /// Let the oldest held request arrive now. Gives what its sender would have been answered; INVALID_STATE where none is held.
 ICE_MUST_CHECK ice_status ice_catalog_memory_release(ice_catalog *catalog, ice_error *err);
+/// The same with another one, counted from the oldest (0).
+ICE_MUST_CHECK ice_status ice_catalog_memory_release_at(ice_catalog *catalog, size_t index, ice_error *err);
 
 #endif

@@ -76,6 +76,7 @@ typedef enum sim_field {
   SIM_START_LATEST,
   SIM_CONTINUE,  ///< on_rollback: continue
   SIM_SPILL,     ///< no memory: everything spills
+  SIM_LEAD,      ///< 0: the data table; 1: the dead letters
   SIM_DISK,      ///< the store is the local one, on the simulated disk
   SIM_SKEW_MS,   ///< how far the clocks of processes are apart, at most
   SIM_FIELD_COUNT
@@ -232,7 +233,8 @@ struct sim {
   uint64_t random_state;
   ice_catalog *catalog;
   ice_memory_fate fate;
-  ice_table_ident tables[SIM_TABLES];  ///< lead, dead letters, routed
+  ice_table_ident tables[SIM_TABLES];  ///< data, dead letters, routed
+  uint32_t lead;                       ///< which of them
   uint32_t table_count;
   sim_log log[SIM_PARTITIONS_MAX];
   uint32_t partition_count;

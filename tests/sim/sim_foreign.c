@@ -197,7 +197,7 @@ static void check_trace(sim *world) {
   ice_table table = {0};
   ice_position position;
   ice_position_init(&position);
-  if (ice_catalog_load_table(world->catalog, world->tables[0], &table, NULL) == ICE_OK) {
+  if (ice_catalog_load_table(world->catalog, world->tables[world->lead], &table, NULL) == ICE_OK) {
     ice_str text = ice_table_property(table.metadata, ICE_STR("icesink.position.s"));
     const ice_snapshot *head = ice_table_ref_snapshot(table.metadata, ICE_REF_MAIN);
     if (text.data && head && ice_position_parse(text, &position, NULL) == ICE_OK) {
@@ -241,7 +241,7 @@ static ice_status expire(sim *world, uint32_t index, const ice_table *table, ice
       ICE_TRY(ice_store_remove(world->catalog->store, gone.map.entries[i].key, err));
     }
   }
-  if (world->rolled_back && index == 0) {
+  if (world->rolled_back && index == world->lead) {
     check_trace(world);
   }
 done:
@@ -284,7 +284,7 @@ static ice_status roll_back(sim *world, const ice_table *table, ice_error *err) 
   if (!head || (to == head && !to_nothing)) {
     return ICE_OK;
   }
-  ice_status status = sim_visit_rows(world, 0, take_away, world, err);
+  ice_status status = sim_visit_rows(world, world->lead, take_away, world, err);
   if (status != ICE_OK) {
     return status;
   }
@@ -293,14 +293,15 @@ static ice_status roll_back(sim *world, const ice_table *table, ice_error *err) 
   const ice_table_update update = {.kind = to_nothing ? ICE_UPDATE_REMOVE_SNAPSHOT_REF : ICE_UPDATE_SET_SNAPSHOT_REF,
                                    .text = ICE_REF_MAIN,
                                    .snapshot_id = to->snapshot_id};
-  const ice_table_commit commit = {.ident = world->tables[0], .change = {.updates = &update, .update_count = 1}};
+  const ice_table_commit commit = {.ident = world->tables[world->lead],
+                                   .change = {.updates = &update, .update_count = 1}};
   return ice_catalog_commit(world->catalog, &commit, 1, err);
 }
 
 // A new lead is told apart by what its followers remember, and a configuration without the routed table does not ask that one.
 static uint32_t choose_table(sim *world, sim_kind kind) {
-  uint32_t index = kind == SIM_ROLL_BACK ? 0 : (uint32_t)sim_draw(world, world->table_count);
-  return kind == SIM_RECREATE && world->table_count == SIM_TABLES && index == 0 ? 1 : index;
+  uint32_t index = kind == SIM_ROLL_BACK ? world->lead : (uint32_t)sim_draw(world, world->table_count);
+  return kind == SIM_RECREATE && world->table_count == SIM_TABLES && index == world->lead ? 1 - world->lead : index;
 }
 
 enum { REPAIR_MAX_US = 3000000 };
@@ -313,7 +314,7 @@ static void add_later(sim *world, sim_event_kind kind, uint32_t index) {
 
 static ice_status recreate(sim *world, uint32_t index, ice_error *err) {
   ice_status status = ice_catalog_drop_table(world->catalog, world->tables[index], err);
-  if (index == 0) {
+  if (index == world->lead) {
     world->lead_recreated = true;
     world->seen = (sim_seen){0};
   } else {
@@ -373,7 +374,7 @@ static void spoil(sim *world, const char *key, char *text) {
 
 static ice_status damage(sim *world, uint32_t index, const ice_table *table, ice_error *err) {
   static const char *const keys[] = {"icesink.position.s", "icesink.pending.s", "icesink.epoch.s"};
-  const char *key = keys[index == 0 ? sim_draw(world, 2) : 2];
+  const char *key = keys[index == world->lead ? sim_draw(world, 2) : 2];
   ice_str value = ice_table_property(table->metadata, ice_str_of(key));
   if (!value.data || world->damage_key[index]) {
     return ICE_OK;
@@ -403,7 +404,7 @@ void sim_repair(sim *world, uint32_t index) {
     sim_trace(world, "somebody: repairs %s", key);
     status = put_property(world, index, key, world->damage_before[index], &err);
     // What expired meanwhile could not be compared with the position.
-    if (world->rolled_back && index == 0) {
+    if (world->rolled_back && index == world->lead) {
       check_trace(world);
     }
   }

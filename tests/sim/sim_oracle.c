@@ -85,7 +85,7 @@ static void compare_position(sim *world, const ice_lead *lead) {
 static ice_status load_lead(sim *world, ice_lead *out, ice_error *err) {
   const ice_committer committer = {
       .catalog = world->catalog, .port = &world->port, .sink = ICE_STR("s"), .on_rollback = ICE_ROLLBACK_CONTINUE};
-  return ice_lead_load(&committer, world->tables[0], out, err);
+  return ice_lead_load(&committer, world->tables[world->lead], out, err);
 }
 
 void sim_check_commit(sim *world) {
@@ -168,7 +168,7 @@ static void count_row(void *context, uint32_t partition, int64_t offset, int32_t
 }
 
 static const char *table_name(uint32_t table) {
-  static const char *const names[] = {"lead", "dead-letter table", "routed table"};
+  static const char *const names[] = {"data table", "dead-letter table", "routed table"};
   return names[table];
 }
 
@@ -277,7 +277,7 @@ static void check_verify(sim *world) {
   ice_verify_result result;
   ice_error err = {0};
   const ice_verify_options options = {
-      .catalog = world->catalog, .port = &world->port, .table = world->tables[0], .sink = ICE_STR("s")};
+      .catalog = world->catalog, .port = &world->port, .table = world->tables[world->lead], .sink = ICE_STR("s")};
   if (ice_verify_sink(&options, report_violation, world, &result, &err) != ICE_OK) {
     sim_fail(world, "verify: %s", err.message);
   }

@@ -5,11 +5,22 @@
 #include <stdlib.h>
 
 static const char *const field_names[SIM_FIELD_COUNT] = {
-    [SIM_PROCESSES] = "processes",     [SIM_GROUP] = "group",      [SIM_ATOMIC] = "atomic",
-    [SIM_PARTITIONS] = "partitions",   [SIM_RECORDS] = "records",  [SIM_ROUTED] = "routed",
-    [SIM_PARTITIONED] = "partitioned", [SIM_SPAN_MS] = "span_ms",  [SIM_INTERVAL_MS] = "interval_ms",
-    [SIM_LATENCY_US] = "latency_us",   [SIM_PLAN_COUNT] = "plans", [SIM_START_LATEST] = "start_latest",
-    [SIM_CONTINUE] = "on_rollback",    [SIM_SPILL] = "spill",      [SIM_DISK] = "disk",
+    [SIM_PROCESSES] = "processes",
+    [SIM_GROUP] = "group",
+    [SIM_ATOMIC] = "atomic",
+    [SIM_PARTITIONS] = "partitions",
+    [SIM_RECORDS] = "records",
+    [SIM_ROUTED] = "routed",
+    [SIM_PARTITIONED] = "partitioned",
+    [SIM_SPAN_MS] = "span_ms",
+    [SIM_INTERVAL_MS] = "interval_ms",
+    [SIM_LATENCY_US] = "latency_us",
+    [SIM_PLAN_COUNT] = "plans",
+    [SIM_START_LATEST] = "start_latest",
+    [SIM_CONTINUE] = "on_rollback",
+    [SIM_SPILL] = "spill",
+    [SIM_LEAD] = "lead",
+    [SIM_DISK] = "disk",
     [SIM_SKEW_MS] = "skew_ms",
 };
 
@@ -116,6 +127,7 @@ void sim_scenario_of_seed(uint64_t seed, sim_scenario *out) {
   fields[SIM_SPILL] = pick(seed, 16, 0, 9) == 0;
   fields[SIM_SKEW_MS] = pick(seed, 17, 0, 4) == 0 ? pick(seed, 18, 1, 100000) : 0;
   fields[SIM_DISK] = pick(seed, 20, 0, 2) == 0;
+  fields[SIM_LEAD] = pick(seed, 21, 0, 7) == 0;
   // Now and then everything happens thrice as often.
   int64_t factor = pick(seed, 19, 0, 19) == 0 ? 3 : 1;
   for (uint32_t kind = 0; kind < SIM_KIND_COUNT; kind++) {
@@ -225,7 +237,7 @@ static bool in_range(const sim_scenario *scenario) {
   return fields[SIM_PROCESSES] >= 1 && fields[SIM_PROCESSES] < SIM_SLOTS && fields[SIM_PARTITIONS] >= 1 &&
          fields[SIM_PARTITIONS] < SIM_PARTITIONS_MAX && fields[SIM_RECORDS] <= SIM_OFFSETS_MAX / 2 &&
          fields[SIM_PLAN_COUNT] >= 1 && fields[SIM_PLAN_COUNT] <= SIM_PLANS && fields[SIM_SPAN_MS] >= 1 &&
-         fields[SIM_INTERVAL_MS] >= 1;
+         fields[SIM_INTERVAL_MS] >= 1 && fields[SIM_LEAD] <= 1;
 }
 
 bool sim_scenario_change(const char *text, sim_scenario *out) {

@@ -138,7 +138,8 @@ void sim_event_run(sim *world, const sim_event *event) {
     case SIM_EVENT_PRODUCE: produce(world, event->number, event->count); break;
     case SIM_EVENT_TROUBLE: run_trouble(world, event); break;
     case SIM_EVENT_RELEASE: {
-      ice_status status = ice_catalog_memory_release(world->catalog, &err);
+      int64_t held = (int64_t)ice_catalog_memory_held(world->catalog);
+      ice_status status = ice_catalog_memory_release_at(world->catalog, (size_t)sim_draw(world, held), &err);
       sim_trace(world, "a held commit arrives: %s", ice_status_name(status));
       sim_check_commit(world);
       break;
@@ -203,7 +204,7 @@ static void after_commit(void *context, const ice_table_commit *commits, size_t 
     return;
   }
   for (size_t i = 0; i < count; i++) {
-    if (ice_str_equal(commits[i].ident.name, world->tables[0].name)) {
+    if (ice_str_equal(commits[i].ident.name, world->tables[world->lead].name)) {
       sim_check_commit(world);
       return;
     }
@@ -239,7 +240,7 @@ static void plan_events(sim *world) {
 }
 
 static bool make_world(sim *world) {
-  static const ice_table_ident tables[] = {{ICE_STR_INIT("db"), ICE_STR_INIT("lead")},
+  static const ice_table_ident tables[] = {{ICE_STR_INIT("db"), ICE_STR_INIT("data")},
                                            {ICE_STR_INIT("db"), ICE_STR_INIT("errors")},
                                            {ICE_STR_INIT("db"), ICE_STR_INIT("routed")}};
   const sim_scenario *scenario = world->scenario;
@@ -249,6 +250,7 @@ static bool make_world(sim *world) {
   world->partition_count = (uint32_t)scenario->fields[SIM_PARTITIONS];
   world->table_count = scenario->fields[SIM_ROUTED] ? 3 : 2;
   memcpy(world->tables, tables, sizeof tables);
+  world->lead = (uint32_t)scenario->fields[SIM_LEAD];
   for (uint32_t i = 0; i < SIM_PARTITIONS_MAX; i++) {
     world->owners[i] = -1;
   }
