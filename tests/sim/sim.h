@@ -28,6 +28,7 @@ typedef enum sim_kind {
   SIM_CRASH,           ///< kill -9 before or after a call's effect
   SIM_PAUSE,           ///< SIGSTOP: not scheduled for a long time
   SIM_LOAD_FAILS,      ///< the catalog does not give a table
+  SIM_STALE,           ///< the catalog gives a table as it was before its last commit
   SIM_CONFLICT,        ///< a commit is refused as a conflict
   SIM_REFUSE,          ///< a commit is refused for another reason
   SIM_LOSE,            ///< a commit never arrives, nobody knows
@@ -232,6 +233,8 @@ struct sim {
   sim_disk *disk;
   uint64_t random_state;
   ice_catalog *catalog;
+  json_t *newest[SIM_TABLES];  ///< the tables' metadata, and as it was before
+  json_t *previous[SIM_TABLES];
   ice_memory_fate fate;
   ice_table_ident tables[SIM_TABLES];  ///< data, dead letters, routed
   uint32_t lead;                       ///< which of them

@@ -28,6 +28,7 @@ static const char *const kind_names[SIM_KIND_COUNT] = {
     [SIM_CRASH] = "crash",
     [SIM_PAUSE] = "pause",
     [SIM_LOAD_FAILS] = "load_fails",
+    [SIM_STALE] = "stale",
     [SIM_CONFLICT] = "conflict",
     [SIM_REFUSE] = "refuse",
     [SIM_LOSE] = "lose",

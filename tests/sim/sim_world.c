@@ -155,6 +155,12 @@ void sim_event_run(sim *world, const sim_event *event) {
   }
 }
 
+// Whether something has happened after which a policy may stop the sink. What a cache still gives may look like that.
+static bool has_reason(const sim *world) {
+  return world->torn || world->rolled_back || world->recreated || world->lead_recreated || world->retained ||
+         world->cut || world->scenario->rates[SIM_STALE] > 0;
+}
+
 // A supervisor starts again what ended, unless a policy ended it.
 void sim_process_ended(sim *world, sim_process *process) {
   sim_trace(world, "process %u ended: %s %s", process->number, ice_status_name(process->status),
@@ -169,8 +175,7 @@ void sim_process_ended(sim *world, sim_process *process) {
   bool policy = process->status != ICE_OK && (process->error.flags & ICE_ERROR_POLICY) != 0;
   if (policy && world->stopped[0] == '\0') {
     snprintf(world->stopped, sizeof world->stopped, "%s", process->error.message);
-    if (!world->torn && !world->rolled_back && !world->recreated && !world->lead_recreated && !world->retained &&
-        !world->cut) {
+    if (!has_reason(world)) {
       sim_fail(world, "a policy stopped the sink for no reason: %s", process->error.message);
     }
   }
@@ -365,6 +370,8 @@ bool sim_run(sim *world, const sim_scenario *scenario, bool verbose) {
   }
   sim_memory_watch(NULL);
   for (uint32_t i = 0; i < SIM_TABLES; i++) {
+    json_decref(world->newest[i]);
+    json_decref(world->previous[i]);
     free(world->damage_key[i]);
     free(world->damage_before[i]);
     free(world->damage_after[i]);
