@@ -61,25 +61,25 @@ typedef enum sim_kind {
   SIM_KIND_COUNT
 } sim_kind;
 
-/// A scenario's numbers; sim_field_names names them for --scenario.
+/// A scenario's numbers.
 typedef enum sim_field {
-  SIM_PROCESSES,    ///< that run at once
-  SIM_GROUP,        ///< they share the topic as a consumer group
-  SIM_ATOMIC,       ///< the catalog: 0 ordered, 1 atomic, 2 atomic, and some processes use it as if it were not
-  SIM_PARTITIONS,   ///< at the beginning
-  SIM_RECORDS,      ///< offsets that the log gets in all
-  SIM_ROUTED,       ///< there is a third table, for routed rows
-  SIM_PARTITIONED,  ///< the tables are
-  SIM_SPAN_MS,      ///< how long things go wrong
-  SIM_INTERVAL_MS,  ///< between commits
-  SIM_LATENCY_US,   ///< of a call of the catalog, at most; the store's and the source's are parts of it
-  SIM_PLAN_COUNT,   ///< configurations that processes start with
-  SIM_START_LATEST,
-  SIM_CONTINUE,  ///< on_rollback: continue
-  SIM_SPILL,     ///< no memory: everything spills
-  SIM_LEAD,      ///< 0: the data table; 1: the dead letters
-  SIM_DISK,      ///< the store is the local one, on the simulated disk
-  SIM_SKEW_MS,   ///< how far the clocks of processes are apart, at most
+  SIM_PROCESSES,     ///< that run at once
+  SIM_GROUP,         ///< they share the topic as a consumer group
+  SIM_ATOMIC,        ///< the catalog: 0 ordered, 1 atomic, 2 atomic, and some processes use it as if it were not
+  SIM_PARTITIONS,    ///< at the beginning
+  SIM_RECORDS,       ///< offsets that the log gets in all
+  SIM_ROUTED,        ///< there is a third table, for routed rows
+  SIM_PARTITIONED,   ///< the tables are
+  SIM_SPAN_MS,       ///< how long things go wrong
+  SIM_INTERVAL_MS,   ///< between commits
+  SIM_LATENCY_US,    ///< of a call of the catalog, at most; the store's and the source's are parts of it
+  SIM_PLAN_COUNT,    ///< configurations that processes start with
+  SIM_START_LATEST,  ///< instead of earliest
+  SIM_CONTINUE,      ///< on_rollback: continue
+  SIM_SPILL,         ///< no memory: everything spills
+  SIM_LEAD,          ///< 0: the data table; 1: the dead letters
+  SIM_DISK,          ///< the store is the local one, on the simulated disk
+  SIM_SKEW_MS,       ///< how far the clocks of processes are apart, at most
   SIM_FIELD_COUNT
 } sim_field;
 
@@ -209,8 +209,7 @@ typedef struct sim_seen {
 struct sim {
   const sim_scenario *scenario;
   bool verbose;
-  bool quiet;     ///< things have stopped going wrong
-  bool draining;  ///< the calm processes run: nobody is restarted
+  bool quiet;  ///< things have stopped going wrong; nobody is restarted
   int64_t now_us;
   bool sheltered;   ///< what runs is the world's, though a process called it: no allocation fails
   uint64_t digest;  ///< of all that happened
@@ -278,7 +277,7 @@ void sim_trace(sim *world, const char *format, ...) ICE_PRINTF(2, 3);
 
 // Chance --------------------------------------------------------------------------------------------------------------
 
-/// A number below `bound` for the `number`-th question of a kind; the same in every run of the seed.
+/// Chance for the `number`-th question of a kind; the same in every run of the seed.
 uint64_t sim_hash(uint64_t seed, uint64_t kind, uint64_t number);
 /// Whether trouble of this kind happens here. Counts the opportunity, and what fires.
 bool sim_happens(sim *world, sim_kind kind);

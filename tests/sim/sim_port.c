@@ -7,7 +7,7 @@ static const int64_t epoch_us = INT64_C(1700000000) * 1000000;
 
 // Clock ---------------------------------------------------------------------------------------------------------------
 
-// Reading the clock takes a moment, so that no loop of a process ever stands still.
+// A dead process' clock runs fast, so that it waits for nothing.
 static int64_t monotonic_us(void *context) {
   sim_process *process = context;
   if (process->dead) {
