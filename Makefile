@@ -8,6 +8,7 @@ help:
 	@echo "make test       install what is missing, run all tests"
 	@echo "make test-all   the same with the whole number of kills, seeds and failure points"
 	@echo "make bench      build and run the benchmarks"
+	@echo "make sim        run the simulator over SEEDS (100000) seeds from FROM (1) on"
 	@echo "make fuzz       run every fuzz target for SECONDS (60) each"
 	@echo "make torture    kill -9 the sink's processes KILLS (1000) times, the broker too; SEED chooses the run"
 	@echo "make soak       load and trouble of all kinds for MINUTES (30), then verify --source"
@@ -43,6 +44,14 @@ bench:
 	@build/release/bench/bench_stages presets/health.yaml
 	@build/release/bench/bench_parquet
 
+SEEDS ?= 100000
+FROM ?= 1
+sim:
+	@tools/bootstrap.sh build
+	@$(MAKE) --no-print-directory build/sim/build.ninja
+	@ninja -C build/sim -j $(JOBS) --quiet icesink_sim
+	@build/sim/tests/sim/icesink_sim --seeds $(FROM) $(SEEDS) --shrink
+
 SECONDS ?= 60
 fuzz:
 	@tools/bootstrap.sh fuzz
@@ -72,5 +81,5 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: help release run test test-all bench fuzz torture soak format check-format install clean
+.PHONY: help release run test test-all bench sim fuzz torture soak format check-format install clean
 .DEFAULT_GOAL := help

@@ -1,5 +1,6 @@
 # Compiler flags that hold for every target of the project.
 option(ICESINK_TESTS "Build the tests" ON)
+option(ICESINK_SIM "Build the simulator, without the other tests too" OFF)
 option(ICESINK_BENCH "Build the benchmarks" OFF)
 option(ICESINK_FUZZ "Build libFuzzer targets (needs clang)" OFF)
 option(ICESINK_WERROR "Treat warnings as errors" OFF)

@@ -288,14 +288,15 @@ done:
   return status;
 }
 
-// All parts or none.
-static ice_status apply_parts(const memory_catalog *self, const part *parts, size_t count, ice_error *err) {
+// All parts are checked; then those from `first` on that are `kept` change their tables, or none does.
+static ice_status apply_some(const memory_catalog *self, const part *parts, size_t count, size_t first, size_t kept,
+                             ice_error *err) {
   ice_table_metadata *next[ICE_COMMIT_TABLES_MAX] = {NULL};
   ice_status status = ICE_OK;
   for (size_t i = 0; i < count; i++) {
     ICE_TRY(apply_part(self, &parts[i], &next[i], err));
   }
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = first; i < first + kept; i++) {
     if (next[i]) {
       keep_metadata(parts[i].table, next[i]);
     }
@@ -305,6 +306,10 @@ done:
     ice_table_metadata_destroy(next[i]);
   }
   return status;
+}
+
+static ice_status apply_parts(const memory_catalog *self, const part *parts, size_t count, ice_error *err) {
+  return apply_some(self, parts, count, 0, count, err);
 }
 
 static void destroy_held(held_request *request) {
@@ -360,8 +365,8 @@ static ice_status decide(memory_catalog *self, ice_memory_fate fate, const part 
       ice_status status = hold(self, parts, count, err);
       return status == ICE_OK ? unknown(err) : status;
     }
-    case ICE_MEMORY_TEAR_FIRST: return apply_parts(self, parts, 1, err);
-    case ICE_MEMORY_TEAR_REST: return apply_parts(self, parts + 1, count - 1, err);
+    case ICE_MEMORY_TEAR_FIRST: return apply_some(self, parts, count, 0, 1, err);
+    case ICE_MEMORY_TEAR_REST: return apply_some(self, parts, count, 1, count - 1, err);
   }
   return ice_error_set(err, ICE_INTERNAL, "a hook chose fate %d", (int)fate);
 }
@@ -409,16 +414,21 @@ size_t ice_catalog_memory_held(const ice_catalog *catalog) {
 }
 
 ice_status ice_catalog_memory_release(ice_catalog *catalog, ice_error *err) {
+  return ice_catalog_memory_release_at(catalog, 0, err);
+}
+
+ice_status ice_catalog_memory_release_at(ice_catalog *catalog, size_t index, ice_error *err) {
   memory_catalog *self = self_of(catalog);
   ice_table_change_read reads[ICE_COMMIT_TABLES_MAX] = {{.document = NULL}};
   part parts[ICE_COMMIT_TABLES_MAX];
   ice_status status = ICE_OK;
-  if (self->held_count == 0) {
-    return ice_error_set(err, ICE_INVALID_STATE, "no commit is held");
+  if (index >= self->held_count) {
+    return ice_error_set(err, ICE_INVALID_STATE, "%zu commits are held, there is no number %zu", self->held_count,
+                         index);
   }
-  held_request *request = self->held[0];
+  held_request *request = self->held[index];
   self->held_count--;
-  memmove(self->held, self->held + 1, self->held_count * sizeof(held_request *));
+  memmove(self->held + index, self->held + index + 1, (self->held_count - index) * sizeof(held_request *));
   for (size_t i = 0; i < request->count; i++) {
     ICE_TRY(ice_table_change_from_json(request->bodies[i], &reads[i], err));
     parts[i] = (part){.table = request->tables[i], .change = &reads[i].change};

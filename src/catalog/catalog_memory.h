@@ -25,8 +25,8 @@ typedef enum ice_memory_fate {
   ICE_MEMORY_LOSE,           ///< the request never arrives: COMMIT_UNKNOWN
   ICE_MEMORY_APPLY_UNKNOWN,  ///< decided as asked, the answer never arrives: COMMIT_UNKNOWN
   ICE_MEMORY_HOLD,           ///< COMMIT_UNKNOWN now; ice_catalog_memory_release lets it arrive late
-  ICE_MEMORY_TEAR_FIRST,     ///< only the first table's part is kept, answered as if all were
-  ICE_MEMORY_TEAR_REST       ///< the first table's part alone is lost, answered as if all were kept
+  ICE_MEMORY_TEAR_FIRST,  ///< all requirements are met, only the first table's part is kept, answered as if all were
+  ICE_MEMORY_TEAR_REST    ///< the same, and the first table's part alone is lost
 } ice_memory_fate;
 
 /// Both functions may be NULL; the commits are borrowed for the call. A hook may use the catalog itself (to commit in
@@ -58,5 +58,7 @@ size_t ice_catalog_memory_held(const ice_catalog *catalog);
 
 /// Let the oldest held request arrive now. Gives what its sender would have been answered; INVALID_STATE where none is held.
 ICE_MUST_CHECK ice_status ice_catalog_memory_release(ice_catalog *catalog, ice_error *err);
+/// The same with another one, counted from the oldest (0).
+ICE_MUST_CHECK ice_status ice_catalog_memory_release_at(ice_catalog *catalog, size_t index, ice_error *err);
 
 #endif

@@ -225,6 +225,15 @@ ice_status ice_pipeline_process(ice_pipeline *pipeline, const ice_chunk *chunk,
     }
   }
 done:
+  if (status != ICE_OK) {
+    // What was decoded belongs to this chunk; the next one must not find it.
+    for (size_t i = 0; i < pipeline->slots.count; i++) {
+      schema_slot *slot = pipeline->slots.entries[i].value;
+      if (slot->mapping) {
+        ice_mapping_clear(slot->mapping);
+      }
+    }
+  }
   return status;
 }
 

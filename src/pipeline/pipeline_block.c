@@ -346,7 +346,9 @@ done:
 }
 
 static void route_rows(ice_block *block, size_t count) {
-  memset(block->row_tables, 0, count);
+  if (count > 0) {
+    memset(block->row_tables, 0, count);
+  }
   for (size_t row = 0; row < count; row++) {
     for (uint32_t i = 0; i < block->spec->route_count; i++) {
       if (ice_when_matches(&block->spec->routes[i].when, block->views, row)) {

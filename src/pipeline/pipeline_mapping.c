@@ -283,8 +283,12 @@ bool ice_mapping_is_full(const ice_mapping *mapping) {
 }
 
 void ice_mapping_clear(ice_mapping *mapping) {
-  ice_batch_clear(&mapping->source);
   mapping->block_bytes = 0;
+  // A mapping that cannot serve has no columns and no decoder.
+  if (mapping->schema_error[0] != '\0') {
+    return;
+  }
+  ice_batch_clear(&mapping->source);
   if (mapping->decoder->notes) {
     ice_json_notes_clear(mapping->decoder->notes);
   }

@@ -180,8 +180,8 @@ static ice_status decide(sink *self, ice_error *err) {
     }
     if (last || give_up) {
       ice_error_prepend(err,
-                        "the open epoch could not be committed for %lld s; its files stay, the next start "
-                        "resolves it",
+                        "the open epoch could not be committed for %lld s; files that may be in the table stay, the "
+                        "next start resolves it",
                         (long long)(failed_for / 1000));
       return status != ICE_OK ? status : err->status != ICE_OK ? err->status : ICE_CONFLICT;
     }

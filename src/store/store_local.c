@@ -1,6 +1,7 @@
 #include "store/store_local.h"
 
 #include "base/map.h"
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -97,9 +98,30 @@ static ice_status remember(local_store *self, ice_str path, ice_error *err) {
   return status;
 }
 
-// Makes a directory and syncs the parent of each that is new, from the top down.
-static ice_status ensure_directory(local_store *self, const char *path, ice_error *err) {
+// Makes one directory where it is missing, and its name durable: within the roots also that of one that is there, because whoever
+// made it may have died before the name was.
+static ice_status ensure_step(local_store *self, const char *path, const char *parent, ice_error *err) {
   const ice_files *files = &self->port->files;
+  ice_file_info info;
+  ice_error cause = {0};
+  ice_status status = files->stat(files->context, path, &info, &cause);
+  bool made = status == ICE_NOT_FOUND;
+  if (made) {
+    status = files->make_directories(files->context, path, &cause);
+  }
+  if (status == ICE_OK && (made || under_root(self, ice_str_of(path)))) {
+    status = files->sync_directory(files->context, parent, &cause);
+    // What the warehouse lies in is somebody else's, and need not be readable.
+    status = !made && cause.origin_code == EACCES ? ICE_OK : status;
+  }
+  if (status != ICE_OK && err) {
+    *err = cause;
+  }
+  return status;
+}
+
+// Makes a directory with all above it, from the top down.
+static ice_status ensure_directory(local_store *self, const char *path, ice_error *err) {
   ice_str whole = ice_str_of(path);
   if (is_known(self, whole)) {
     return ICE_OK;
@@ -113,17 +135,12 @@ static ice_status ensure_directory(local_store *self, const char *path, ice_erro
     }
     memcpy(part, path, i);
     part[i] = '\0';
-    ice_file_info info;
-    status = files->stat(files->context, part, &info, NULL);
-    if (status == ICE_NOT_FOUND) {
-      ICE_TRY(files->make_directories(files->context, part, err));
-      ICE_TRY(files->sync_directory(files->context, parent, err));
-    } else if (status != ICE_OK) {
-      ICE_TRY(files->stat(files->context, part, &info, err));
+    if (!is_known(self, ice_str_of(part))) {
+      ICE_TRY(ensure_step(self, part, parent, err));
+      ICE_TRY(remember(self, ice_str_of(part), err));
     }
     memcpy(parent, part, i + 1);
   }
-  ICE_TRY(remember(self, whole, err));
 done:
   return status;
 }

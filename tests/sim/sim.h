@@ -28,6 +28,7 @@ typedef enum sim_kind {
   SIM_CRASH,           ///< kill -9 before or after a call's effect
   SIM_PAUSE,           ///< SIGSTOP: not scheduled for a long time
   SIM_LOAD_FAILS,      ///< the catalog does not give a table
+  SIM_STALE,           ///< the catalog gives a table as it was before its last commit
   SIM_CONFLICT,        ///< a commit is refused as a conflict
   SIM_REFUSE,          ///< a commit is refused for another reason
   SIM_LOSE,            ///< a commit never arrives, nobody knows
@@ -39,39 +40,46 @@ typedef enum sim_kind {
   SIM_STORE_UNKNOWN,   ///< an object becomes durable, its writer hears of a failure
   SIM_SPILL_FAILS,     ///< the disk under the spill file is full
   SIM_RANDOM_FAILS,    ///< the system gives no random bytes
+  SIM_NO_MEMORY,       ///< an allocation fails
   SIM_SOURCE_FAILS,    ///< the broker cannot be reached
   SIM_SOURCE_CORRUPT,  ///< a fetch is damaged: a clean error
-  SIM_KILL,            ///< from here on at a time, not at a call: kill -9
-  SIM_STOP,            ///< a process is asked to stop, and another one started
-  SIM_SUCCESSOR,       ///< another process of the sink starts beside those that run
-  SIM_REBALANCE,       ///< the consumer group divides its partitions anew
-  SIM_NEW_PARTITION,   ///< the topic gets one more
-  SIM_RETENTION,       ///< the log's beginning is removed
-  SIM_APPEND,          ///< a foreign writer appends
-  SIM_COMPACT,         ///< … rewrites a table's files
-  SIM_EXPIRE,          ///< … expires snapshots and deletes their files
-  SIM_PROPERTY,        ///< … sets a property
-  SIM_ROLL_BACK,       ///< … rolls the lead back
-  SIM_RECREATE,        ///< … drops a table and makes it anew
+  SIM_POWER,          ///< from here on at a time, not at a call: the machine loses its power, and what was not synced
+  SIM_KILL,           ///< kill -9
+  SIM_STOP,           ///< a process is asked to stop, and another one started
+  SIM_SUCCESSOR,      ///< another process of the sink starts beside those that run
+  SIM_REBALANCE,      ///< the consumer group divides its partitions anew
+  SIM_NEW_PARTITION,  ///< the topic gets one more
+  SIM_RETENTION,      ///< the log's beginning is removed
+  SIM_CUT,            ///< the log's end is cut off, as when a topic was recreated
+  SIM_APPEND,         ///< a foreign writer appends
+  SIM_COMPACT,        ///< … rewrites a table's files
+  SIM_EXPIRE,         ///< … expires snapshots and deletes their files
+  SIM_PROPERTY,       ///< … sets a property
+  SIM_ROLL_BACK,      ///< … rolls the lead back
+  SIM_RECREATE,       ///< … drops a table, and makes it anew a while later
+  SIM_DAMAGE,         ///< … damages a property of the sink, and repairs it a while later
   SIM_KIND_COUNT
 } sim_kind;
 
-/// A scenario's numbers; sim_field_names names them for --scenario.
+/// A scenario's numbers.
 typedef enum sim_field {
-  SIM_PROCESSES,    ///< that run at once
-  SIM_GROUP,        ///< they share the topic as a consumer group
-  SIM_ATOMIC,       ///< the catalog: 0 ordered, 1 atomic, 2 atomic, and some processes use it as if it were not
-  SIM_PARTITIONS,   ///< at the beginning
-  SIM_RECORDS,      ///< offsets that the log gets in all
-  SIM_ROUTED,       ///< there is a third table, for routed rows
-  SIM_PARTITIONED,  ///< the tables are
-  SIM_SPAN_MS,      ///< how long things go wrong
-  SIM_INTERVAL_MS,  ///< between commits
-  SIM_LATENCY_US,   ///< of a call of the catalog, at most; the store's and the source's are parts of it
-  SIM_PLAN_COUNT,   ///< configurations that processes start with
-  SIM_START_LATEST,
-  SIM_CONTINUE,  ///< on_rollback: continue
-  SIM_SPILL,     ///< no memory: everything spills
+  SIM_PROCESSES,     ///< that run at once
+  SIM_GROUP,         ///< they share the topic as a consumer group
+  SIM_ATOMIC,        ///< the catalog: 0 ordered, 1 atomic, 2 atomic, and some processes use it as if it were not
+  SIM_PARTITIONS,    ///< at the beginning
+  SIM_RECORDS,       ///< offsets that the log gets in all
+  SIM_ROUTED,        ///< there is a third table, for routed rows
+  SIM_PARTITIONED,   ///< the tables are
+  SIM_SPAN_MS,       ///< how long things go wrong
+  SIM_INTERVAL_MS,   ///< between commits
+  SIM_LATENCY_US,    ///< of a call of the catalog, at most; the store's and the source's are parts of it
+  SIM_PLAN_COUNT,    ///< configurations that processes start with
+  SIM_START_LATEST,  ///< instead of earliest
+  SIM_CONTINUE,      ///< on_rollback: continue
+  SIM_SPILL,         ///< no memory: everything spills
+  SIM_LEAD,          ///< 0: the data table; 1: the dead letters
+  SIM_DISK,          ///< the store is the local one, on the simulated disk
+  SIM_SKEW_MS,       ///< how far the clocks of processes are apart, at most
   SIM_FIELD_COUNT
 } sim_field;
 
@@ -82,6 +90,7 @@ typedef struct sim_drop {
 
 typedef struct sim_scenario {
   uint64_t seed;
+  bool exactly;  ///< the numbers were given, not chosen by the seed
   int64_t fields[SIM_FIELD_COUNT];
   /// Of kinds at calls: occurrences in 100,000 opportunities; of kinds at times: how often.
   int64_t rates[SIM_KIND_COUNT];
@@ -93,10 +102,13 @@ const char *sim_kind_name(sim_kind kind);
 
 /// What the seed makes of itself.
 void sim_scenario_of_seed(uint64_t seed, sim_scenario *out);
-/// Append the scenario as one line: its seed and what differs from what the seed gives.
+/// Write the scenario as one line.
 void sim_scenario_format(const sim_scenario *scenario, char *out, size_t size);
-/// Read such a line. False where a word is not known; it is printed.
+/// Read such a line; without the word "exactly" in front, what it does not name is as its seed chooses. False where a word is
+/// not known; it is printed.
 bool sim_scenario_parse(const char *text, sim_scenario *out);
+/// Change a scenario by the words of such a line; without a seed among them.
+bool sim_scenario_change(const char *text, sim_scenario *scenario);
 
 // The world -----------------------------------------------------------------------------------------------------------
 
@@ -115,6 +127,8 @@ typedef enum sim_event_kind {
   SIM_EVENT_TROUBLE,  ///< `trouble` says which
   SIM_EVENT_RELEASE,  ///< a held commit arrives
   SIM_EVENT_START,    ///< a process starts in `slot`
+  SIM_EVENT_CREATE,   ///< a table that was dropped is made anew
+  SIM_EVENT_REPAIR,   ///< a property that was damaged is repaired
   SIM_EVENT_SPAN      ///< the time of trouble is over; whoever schedules looks
 } sim_event_kind;
 
@@ -142,12 +156,21 @@ typedef struct sim_store {
   sim_process *process;
 } sim_store;
 
+typedef struct sim_disk sim_disk;
+
+/// Whose system a port is: a process', or (NULL) the world's own.
+typedef struct sim_system {
+  sim *world;
+  sim_process *process;
+} sim_system;
+
 struct sim_process {
   sim *world;
   uint32_t slot;
   uint32_t number;  ///< counts all processes of the run, from 1
   bool alive;       ///< the coroutine has not ended
   bool dead;        ///< kill -9: no call has any effect any more
+  int64_t skew_us;  ///< of its clock
   bool calm;        ///< the process that drains at the end: nothing goes wrong in it
   bool until_end;
   bool ordered;  ///< uses the catalog as if it were not atomic
@@ -163,8 +186,10 @@ struct sim_process {
   void *stack;
   void *fiber;  ///< the address sanitizer's
   ice_port port;
+  sim_system system;
   sim_catalog catalog;
   sim_store store;
+  ice_store *local;  ///< the local store, with SIM_DISK
   ice_source *source;
   uint32_t generation;  ///< of the consumer group, as accepted
   bool revoked;         ///< the group took everything and has not given anything yet
@@ -175,8 +200,8 @@ struct sim_process {
 
 /// What the lead said after its last commit.
 typedef struct sim_seen {
-  bool has_position;
   int64_t epoch;
+  int64_t snapshot_id;
   uint32_t entry_count;
   ice_position_entry entries[SIM_PARTITIONS_MAX];
 } sim_seen;
@@ -184,9 +209,9 @@ typedef struct sim_seen {
 struct sim {
   const sim_scenario *scenario;
   bool verbose;
-  bool quiet;     ///< things have stopped going wrong
-  bool draining;  ///< the calm processes run: nobody is restarted
+  bool quiet;  ///< things have stopped going wrong; nobody is restarted
   int64_t now_us;
+  bool sheltered;   ///< what runs is the world's, though a process called it: no allocation fails
   uint64_t digest;  ///< of all that happened
   uint64_t calls;
   ucontext_t scheduler;
@@ -203,10 +228,15 @@ struct sim {
   sim_drop fired[SIM_FIRED_MAX];
   uint32_t fired_count;
   ice_port port;  ///< the catalog's own and foreign writers'
+  sim_system system;
+  sim_disk *disk;
   uint64_t random_state;
   ice_catalog *catalog;
+  json_t *newest[SIM_TABLES];  ///< the tables' metadata, and as it was before
+  json_t *previous[SIM_TABLES];
   ice_memory_fate fate;
-  ice_table_ident tables[SIM_TABLES];  ///< lead, dead letters, routed
+  ice_table_ident tables[SIM_TABLES];  ///< data, dead letters, routed
+  uint32_t lead;                       ///< which of them
   uint32_t table_count;
   sim_log log[SIM_PARTITIONS_MAX];
   uint32_t partition_count;
@@ -217,16 +247,28 @@ struct sim {
   int64_t commits;      ///< epochs that the lead took
   bool torn;            ///< a part of a commit was lost that stops the sink
   bool rolled_back;
-  bool recreated;
-  bool retained;  ///< records may have gone before they were read
-  /// Records of epochs that a rollback took away; nobody has to bring them back.
+  bool traceless;       ///< … and the history that would have told it has expired since
+  bool recreated;       ///< a follower: what it had is gone
+  bool lead_recreated;  ///< all is read again, or a policy stops the sink
+  bool retained;        ///< records may have gone before they were read
+  bool cut;             ///< … or after
+  /// Records that were in the lead when it was rolled back. Where the sink is told to go on, or could not know, nobody has to bring
+  /// them back.
   bool taken_away[SIM_PARTITIONS_MAX][SIM_OFFSETS_MAX];
+  bool dropped[SIM_TABLES];
+  /// What a property was before it was damaged, and what it was made; NULL where none is.
+  char *damage_key[SIM_TABLES];
+  char *damage_before[SIM_TABLES];
+  char *damage_after[SIM_TABLES];
   char stopped[512];  ///< the policy that stopped the sink; empty: none
   char failure[1024];
 };
 
 /// Run a scenario to its end. True when the oracle has nothing to say; else `world->failure` tells it.
 bool sim_run(sim *world, const sim_scenario *scenario, bool verbose);
+
+/// Let allocations of the world's processes fail from here on; NULL: none does.
+void sim_memory_watch(sim *world);
 
 /// The first failure counts.
 void sim_fail(sim *world, const char *format, ...) ICE_PRINTF(2, 3);
@@ -235,7 +277,7 @@ void sim_trace(sim *world, const char *format, ...) ICE_PRINTF(2, 3);
 
 // Chance --------------------------------------------------------------------------------------------------------------
 
-/// A number below `bound` for the `number`-th question of a kind; the same in every run of the seed.
+/// Chance for the `number`-th question of a kind; the same in every run of the seed.
 uint64_t sim_hash(uint64_t seed, uint64_t kind, uint64_t number);
 /// Whether trouble of this kind happens here. Counts the opportunity, and what fires.
 bool sim_happens(sim *world, sim_kind kind);
@@ -273,6 +315,15 @@ void sim_process_ended(sim *world, sim_process *process);
 void sim_release_stacks(void);
 
 // What a process sees -------------------------------------------------------------------------------------------------
+
+/// A disk, empty; NULL where memory is out.
+sim_disk *sim_disk_create(void);
+/// Accepts NULL.
+void sim_disk_destroy(sim_disk *disk);
+/// The machine loses its power; who ran on it has to be killed too.
+void sim_disk_lose_power(sim *world);
+/// The disk as a system's files. `system` is borrowed.
+ice_files sim_disk_files(sim_system *system);
 
 void sim_port_init(sim_process *process);
 void sim_world_port_init(sim *world);
@@ -322,6 +373,10 @@ sim_verdict sim_verdict_of(const sim_element *element, uint32_t plan);
 // Foreign writers and the oracle --------------------------------------------------------------------------------------
 
 void sim_foreign(sim *world, sim_kind kind);
+/// Make a table anew where it was dropped.
+void sim_create_again(sim *world, uint32_t table);
+/// Repair a property where it still is as it was damaged.
+void sim_repair(sim *world, uint32_t table);
 /// After every commit that the catalog took: the position never goes back, ranges tile.
 void sim_check_commit(sim *world);
 /// At the end: every record once.

@@ -5,6 +5,30 @@ enum { HELD_MAX_US = 20000000 };
 
 static sim_process *process_of(ice_catalog *catalog) { return ((sim_catalog *)(void *)catalog)->process; }
 
+// A catalog with a cache may give what was there before the last change.
+static ice_status let_be_stale(sim *world, ice_table_ident ident, ice_table *table, ice_error *err) {
+  uint32_t index = 0;
+  while (index < SIM_TABLES - 1 && !ice_str_equal(ident.name, world->tables[index].name)) {
+    index++;
+  }
+  if (world->newest[index] != table->metadata->document) {
+    // json_incref wants one that may be changed; counting references is no change of the document.
+    union {
+      const json_t *given;
+      json_t *counted;
+    } document = {.given = table->metadata->document};
+    json_decref(world->previous[index]);
+    world->previous[index] = world->newest[index];
+    world->newest[index] = json_incref(document.counted);
+  }
+  if (!world->previous[index] || !sim_happens(world, SIM_STALE)) {
+    return ICE_OK;
+  }
+  ice_table_metadata_destroy(table->metadata);
+  table->metadata = NULL;
+  return ice_table_metadata_from_json(world->previous[index], &table->metadata, err);
+}
+
 static ice_status catalog_load_table(ice_catalog *catalog, ice_table_ident ident, ice_table *out, ice_error *err) {
   sim_process *process = process_of(catalog);
   sim *world = process->world;
@@ -16,6 +40,9 @@ static ice_status catalog_load_table(ice_catalog *catalog, ice_table_ident ident
     return sim_trouble(ICE_IO, ICE_ERROR_RETRYABLE, "the catalog does not answer", err);
   }
   ice_status status = ice_catalog_load_table(world->catalog, ident, out, err);
+  if (status == ICE_OK) {
+    status = let_be_stale(world, ident, out, err);
+  }
   if (!sim_leave(process, SIM_COST_CATALOG)) {
     ice_table_deinit(out);
     return sim_dead(err);
@@ -32,6 +59,19 @@ static ice_status refuse(sim *world, ice_error *err) {
   return sim_trouble(status, 0, "the catalog refuses the commit", err);
 }
 
+// What a commit asks of a table: for the trace.
+static void tell_part(sim *world, const ice_table_commit *commit) {
+  const ice_table_change *change = &commit->change;
+  sim_trace(world, "asks %.*s for %u updates", ICE_STR_ARG(commit->ident.name), change->update_count);
+  for (uint32_t i = 0; i < change->update_count; i++) {
+    const ice_table_update *update = &change->updates[i];
+    for (uint32_t j = 0; update->kind == ICE_UPDATE_SET_PROPERTIES && j < update->count; j++) {
+      sim_trace(world, "  %.*s = %.*s", ICE_STR_ARG(update->properties[j].key),
+                ICE_STR_ARG(update->properties[j].value));
+    }
+  }
+}
+
 static ice_memory_fate choose_fate(sim *world, size_t count) {
   if (sim_happens(world, SIM_CONFLICT)) {
     return ICE_MEMORY_CONFLICT;
@@ -45,7 +85,8 @@ static ice_memory_fate choose_fate(sim *world, size_t count) {
   if (sim_happens(world, SIM_HOLD)) {
     return ICE_MEMORY_HOLD;
   }
-  if (count > 1 && sim_happens(world, SIM_TEAR_LEAD)) {
+  // A routed table that the next configuration does not have would not be asked whether it is ahead.
+  if (count > 1 && world->table_count == 2 && sim_happens(world, SIM_TEAR_LEAD)) {
     return ICE_MEMORY_TEAR_REST;
   }
   return count > 1 && sim_happens(world, SIM_TEAR_FOLLOWER) ? ICE_MEMORY_TEAR_FIRST : ICE_MEMORY_APPLY;
@@ -60,12 +101,17 @@ static ice_status catalog_commit(ice_catalog *catalog, const ice_table_commit *c
   if (!sim_enter(process, SIM_COST_CATALOG)) {
     return sim_dead(err);
   }
+  for (size_t i = 0; world->verbose && i < count; i++) {
+    tell_part(world, &commits[i]);
+  }
   if (sim_happens(world, SIM_REFUSE)) {
     return refuse(world, err);
   }
   world->fate = choose_fate(world, count);
   ice_memory_fate fate = world->fate;
+  world->sheltered = true;
   ice_status status = ice_catalog_commit(world->catalog, commits, count, err);
+  world->sheltered = false;
   world->fate = ICE_MEMORY_APPLY;
   sim_trace(world, "commit of %.*s%s %s: %s", ICE_STR_ARG(commits[0].ident.name), count > 1 ? " and others" : "",
             fates[fate], ice_status_name(status));
@@ -133,6 +179,6 @@ void sim_catalog_init(sim_process *process) {
   process->catalog =
       (sim_catalog){.base = {.interface = &interface,
                              .atomic = process->world->scenario->fields[SIM_ATOMIC] != 0 && !process->ordered,
-                             .store = &process->store.base},
+                             .store = process->local ? process->local : &process->store.base},
                     .process = process};
 }

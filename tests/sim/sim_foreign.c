@@ -192,6 +192,24 @@ static ice_status commit_removal(sim *world, uint32_t index, const int64_t *ids,
   return ice_catalog_commit(world->catalog, &commit, 1, err);
 }
 
+// Whether the sink can still see that the lead was rolled back.
+static void check_trace(sim *world) {
+  ice_table table = {0};
+  ice_position position;
+  ice_position_init(&position);
+  if (ice_catalog_load_table(world->catalog, world->tables[world->lead], &table, NULL) == ICE_OK) {
+    ice_str text = ice_table_property(table.metadata, ICE_STR("icesink.position.s"));
+    const ice_snapshot *head = ice_table_ref_snapshot(table.metadata, ICE_REF_MAIN);
+    if (text.data && head && ice_position_parse(text, &position, NULL) == ICE_OK) {
+      world->traceless =
+          world->traceless || ice_table_is_ancestor(table.metadata, position.snapshot_id, position.sequence_number,
+                                                    head->snapshot_id) == ICE_ANCESTRY_UNKNOWN;
+    }
+  }
+  ice_position_deinit(&position);
+  ice_table_deinit(&table);
+}
+
 // Keeps the head and up to a few of its ancestors; what only the others refer to is deleted, as Java's expireSnapshots does.
 static ice_status expire(sim *world, uint32_t index, const ice_table *table, ice_error *err) {
   const ice_table_metadata *metadata = table->metadata;
@@ -223,6 +241,9 @@ static ice_status expire(sim *world, uint32_t index, const ice_table *table, ice
       ICE_TRY(ice_store_remove(world->catalog->store, gone.map.entries[i].key, err));
     }
   }
+  if (world->rolled_back && index == world->lead) {
+    check_trace(world);
+  }
 done:
   for (size_t i = 0; i < ICE_COUNT_OF(sets); i++) {
     ice_map_deinit(&sets[i]->map);
@@ -249,50 +270,164 @@ static void take_away(void *context, uint32_t partition, int64_t offset, int32_t
   }
 }
 
-// Back to one of the head's ancestors that are still there. What was in the table then is nobody's to bring back.
+// Back to one of the head's ancestors that are still there, or to nothing. Where the sink is told to go on, what was in the table
+// is nobody's to bring back; else a policy has to stop it.
 static ice_status roll_back(sim *world, const ice_table *table, ice_error *err) {
-  const ice_snapshot *to = ice_table_ref_snapshot(table->metadata, ICE_REF_MAIN);
+  const ice_snapshot *head = ice_table_ref_snapshot(table->metadata, ICE_REF_MAIN);
+  const ice_snapshot *to = head;
+  bool to_nothing = sim_draw(world, 6) == 0;
   for (int64_t steps = 1 + sim_draw(world, 3); to && steps > 0; steps--) {
     const ice_snapshot *parent =
         to->has_parent ? ice_table_find_snapshot(table->metadata, to->parent_snapshot_id) : NULL;
-    if (!parent) {
-      break;
-    }
-    to = parent;
+    to = parent ? parent : to;
   }
-  const ice_snapshot *head = ice_table_ref_snapshot(table->metadata, ICE_REF_MAIN);
-  if (!to || to == head) {
+  if (!head || (to == head && !to_nothing)) {
     return ICE_OK;
   }
-  ice_status status = sim_visit_rows(world, 0, take_away, world, err);
+  ice_status status = sim_visit_rows(world, world->lead, take_away, world, err);
   if (status != ICE_OK) {
     return status;
   }
-  sim_trace(world, "the lead is rolled back to snapshot %lld", (long long)to->snapshot_id);
+  sim_trace(world, "the lead is rolled back to snapshot %lld", to_nothing ? -1 : (long long)to->snapshot_id);
   world->rolled_back = true;
-  const ice_table_update update = {
-      .kind = ICE_UPDATE_SET_SNAPSHOT_REF, .text = ICE_REF_MAIN, .snapshot_id = to->snapshot_id};
-  const ice_table_commit commit = {.ident = world->tables[0], .change = {.updates = &update, .update_count = 1}};
+  const ice_table_update update = {.kind = to_nothing ? ICE_UPDATE_REMOVE_SNAPSHOT_REF : ICE_UPDATE_SET_SNAPSHOT_REF,
+                                   .text = ICE_REF_MAIN,
+                                   .snapshot_id = to->snapshot_id};
+  const ice_table_commit commit = {.ident = world->tables[world->lead],
+                                   .change = {.updates = &update, .update_count = 1}};
   return ice_catalog_commit(world->catalog, &commit, 1, err);
+}
+
+// A new lead is told apart by what its followers remember, and a configuration without the routed table does not ask that one.
+static uint32_t choose_table(sim *world, sim_kind kind) {
+  uint32_t index = kind == SIM_ROLL_BACK ? world->lead : (uint32_t)sim_draw(world, world->table_count);
+  return kind == SIM_RECREATE && world->table_count == SIM_TABLES && index == world->lead ? 1 - world->lead : index;
+}
+
+enum { REPAIR_MAX_US = 3000000 };
+
+static void add_later(sim *world, sim_event_kind kind, uint32_t index) {
+  const sim_event event = {
+      .at_us = world->now_us + sim_draw(world, sim_draw(world, REPAIR_MAX_US)), .kind = kind, .slot = index};
+  sim_add_event(world, &event);
 }
 
 static ice_status recreate(sim *world, uint32_t index, ice_error *err) {
   ice_status status = ice_catalog_drop_table(world->catalog, world->tables[index], err);
-  world->recreated = true;
-  if (index == 0) {
+  if (index == world->lead) {
+    world->lead_recreated = true;
     world->seen = (sim_seen){0};
+  } else {
+    world->recreated = true;
   }
-  if (status == ICE_OK && !sim_table_create(world, index)) {
-    status = ICE_INTERNAL;
-  }
+  world->dropped[index] = status == ICE_OK;
+  add_later(world, SIM_EVENT_CREATE, index);
   return status;
 }
 
+void sim_create_again(sim *world, uint32_t table) {
+  if (world->dropped[table]) {
+    world->dropped[table] = false;
+    sim_trace(world, "somebody: creates %.*s again", ICE_STR_ARG(world->tables[table].name));
+    (void)sim_table_create(world, table);
+  }
+}
+
+// Damage ----------------------------------------------------------------------------------------------------------------
+
+static ice_status put_property(sim *world, uint32_t index, const char *key, const char *value, ice_error *err) {
+  const ice_property property = {.key = ice_str_of(key), .value = ice_str_of(value)};
+  const ice_table_update update = {.kind = ICE_UPDATE_SET_PROPERTIES, .properties = &property, .count = 1};
+  const ice_table_commit commit = {.ident = world->tables[index], .change = {.updates = &update, .update_count = 1}};
+  return ice_catalog_commit(world->catalog, &commit, 1, err);
+}
+
+static bool can_be_read(const char *key, const char *text) {
+  ice_position position;
+  ice_pending pending;
+  ice_follower_epoch epoch;
+  bool good = false;
+  if (strcmp(key, "icesink.position.s") == 0) {
+    good = ice_position_parse(ice_str_of(text), &position, NULL) == ICE_OK;
+    ice_position_deinit(&position);
+  } else if (strcmp(key, "icesink.pending.s") == 0) {
+    good = ice_pending_parse(ice_str_of(text), &pending, NULL) == ICE_OK;
+    ice_pending_deinit(&pending);
+  } else {
+    good = ice_follower_epoch_parse(ice_str_of(text), &epoch, NULL) == ICE_OK;
+  }
+  return good;
+}
+
+// Another letter at a place of chance, so that it cannot be read; where that is no damage, the end goes.
+static void spoil(sim *world, const char *key, char *text) {
+  static const char letters[] = "_x9-\"{[,";
+  size_t size = strlen(text);
+  size_t at = (size_t)sim_draw(world, (int64_t)size);
+  char before = text[at];
+  text[at] = letters[sim_draw(world, sizeof letters - 1)];
+  if (can_be_read(key, text)) {
+    text[at] = before;
+    text[size / 2] = '\0';
+  }
+}
+
+static ice_status damage(sim *world, uint32_t index, const ice_table *table, ice_error *err) {
+  static const char *const keys[] = {"icesink.position.s", "icesink.pending.s", "icesink.epoch.s"};
+  const char *key = keys[index == world->lead ? sim_draw(world, 2) : 2];
+  ice_str value = ice_table_property(table->metadata, ice_str_of(key));
+  if (!value.data || world->damage_key[index]) {
+    return ICE_OK;
+  }
+  char *before = strndup(value.data, value.size);
+  char *after = strndup(value.data, value.size);
+  spoil(world, key, after);
+  sim_trace(world, "%s becomes %s", key, after);
+  ice_status status = put_property(world, index, key, after, err);
+  world->damage_key[index] = strdup(key);
+  world->damage_before[index] = before;
+  world->damage_after[index] = after;
+  add_later(world, SIM_EVENT_REPAIR, index);
+  return status;
+}
+
+void sim_repair(sim *world, uint32_t index) {
+  ice_table table = {0};
+  ice_error err = {0};
+  char *key = world->damage_key[index];
+  if (!key) {
+    return;
+  }
+  ice_status status = ice_catalog_load_table(world->catalog, world->tables[index], &table, &err);
+  if (status == ICE_OK &&
+      ice_str_equal_c(ice_table_property(table.metadata, ice_str_of(key)), world->damage_after[index])) {
+    sim_trace(world, "somebody: repairs %s", key);
+    status = put_property(world, index, key, world->damage_before[index], &err);
+    // What expired meanwhile could not be compared with the position.
+    if (world->rolled_back && index == world->lead) {
+      check_trace(world);
+    }
+  }
+  ice_table_deinit(&table);
+  free(key);
+  free(world->damage_before[index]);
+  free(world->damage_after[index]);
+  world->damage_key[index] = NULL;
+  world->damage_before[index] = NULL;
+  world->damage_after[index] = NULL;
+  if (status != ICE_OK && status != ICE_NOT_FOUND) {
+    sim_fail(world, "a repair failed: %s", err.message);
+  }
+}
+
 void sim_foreign(sim *world, sim_kind kind) {
-  uint32_t index = kind == SIM_ROLL_BACK ? 0 : (uint32_t)sim_draw(world, world->table_count);
+  uint32_t index = choose_table(world, kind);
   ice_table table = {0};
   ice_error err = {0};
   sim_trace(world, "somebody: %s on %.*s", sim_kind_name(kind), ICE_STR_ARG(world->tables[index].name));
+  if (world->dropped[index]) {
+    return;
+  }
   ice_status status = ice_catalog_load_table(world->catalog, world->tables[index], &table, &err);
   if (status == ICE_OK) {
     switch ((int)kind) {
@@ -302,6 +437,7 @@ void sim_foreign(sim *world, sim_kind kind) {
       case SIM_PROPERTY: status = set_property(world, index, &err); break;
       case SIM_ROLL_BACK: status = roll_back(world, &table, &err); break;
       case SIM_RECREATE: status = recreate(world, index, &err); break;
+      case SIM_DAMAGE: status = damage(world, index, &table, &err); break;
       default: break;
     }
   }

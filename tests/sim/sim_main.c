@@ -6,18 +6,38 @@
 #include <time.h>
 
 static const char usage[] =
-    "Usage: icesink_sim [--seeds FROM COUNT | --seed N | --scenario TEXT] [--seconds S] [--verbose] [--shrink]\n"
-    "                   [--expect-failure]\n";
+    "Usage: icesink_sim [--seeds FROM COUNT | --seed N | --scenario TEXT | --scenarios FILE] [--with TEXT]\n"
+    "                   [--seconds S] [--verbose] [--shrink] [--expect-failure]\n\n"
+    "  --seeds FROM COUNT  COUNT seeds from FROM on; 1 1000 unless told\n"
+    "  --seconds S         as many seeds as S seconds have\n"
+    "  --scenario TEXT     what a failure printed\n"
+    "  --scenarios FILE    one on each line; # begins a comment\n"
+    "  --with TEXT         changes every scenario, for example \"crash=0 hold=30000\"\n"
+    "  --verbose           tell all that happens\n"
+    "  --shrink            look for the smallest scenario that fails\n"
+    "  --expect-failure    done when one fails, failed when none does\n";
+
+enum { SHRINK_RUNS = 3000, LINE_MAX_SIZE = 1 << 14 };
 
 typedef struct arguments {
   uint64_t from;
   uint64_t count;
   double seconds;
   const char *scenario;
+  const char *scenarios;
+  const char *with;
   bool verbose;
   bool shrink;
   bool expect_failure;
 } arguments;
+
+/// What all runs come to.
+typedef struct totals {
+  uint64_t runs;
+  uint64_t stopped;
+  int64_t commits;
+  uint64_t digest;
+} totals;
 
 static bool parse_number(const char *text, uint64_t *out) {
   char *end;
@@ -25,34 +45,53 @@ static bool parse_number(const char *text, uint64_t *out) {
   return text && *text != '\0' && *end == '\0';
 }
 
+// An option with its values; gives the number of words, 0 where it is none.
+static int parse_option(char **words, int left, arguments *out) {
+  const struct {
+    const char *name;
+    bool *flag;
+    const char **text;
+  } options[] = {{"--verbose", &out->verbose, NULL},
+                 {"--shrink", &out->shrink, NULL},
+                 {"--expect-failure", &out->expect_failure, NULL},
+                 {"--scenario", NULL, &out->scenario},
+                 {"--scenarios", NULL, &out->scenarios},
+                 {"--with", NULL, &out->with}};
+  uint64_t number;
+  for (size_t i = 0; i < ICE_COUNT_OF(options); i++) {
+    if (strcmp(words[0], options[i].name) != 0) {
+      continue;
+    }
+    if (options[i].flag) {
+      *options[i].flag = true;
+      return 1;
+    }
+    *options[i].text = left > 1 ? words[1] : NULL;
+    return left > 1 ? 2 : 0;
+  }
+  if (strcmp(words[0], "--seed") == 0 && left > 1 && parse_number(words[1], &out->from)) {
+    out->count = 1;
+    return 2;
+  }
+  if (strcmp(words[0], "--seconds") == 0 && left > 1 && parse_number(words[1], &number)) {
+    out->seconds = (double)number;
+    out->count = UINT64_MAX;
+    return 2;
+  }
+  return strcmp(words[0], "--seeds") == 0 && left > 2 && parse_number(words[1], &out->from) &&
+                 parse_number(words[2], &out->count)
+             ? 3
+             : 0;
+}
+
 static bool parse_arguments(int count, char **words, arguments *out) {
   *out = (arguments){.from = 1, .count = 1000};
-  for (int i = 1; i < count; i++) {
-    const char *word = words[i];
-    const char *next = i + 1 < count ? words[i + 1] : NULL;
-    uint64_t number;
-    if (strcmp(word, "--verbose") == 0) {
-      out->verbose = true;
-    } else if (strcmp(word, "--shrink") == 0) {
-      out->shrink = true;
-    } else if (strcmp(word, "--expect-failure") == 0) {
-      out->expect_failure = true;
-    } else if (strcmp(word, "--seed") == 0 && parse_number(next, &out->from)) {
-      out->count = 1;
-      i++;
-    } else if (strcmp(word, "--seeds") == 0 && parse_number(next, &out->from) && i + 2 < count &&
-               parse_number(words[i + 2], &out->count)) {
-      i += 2;
-    } else if (strcmp(word, "--seconds") == 0 && parse_number(next, &number)) {
-      out->seconds = (double)number;
-      out->count = UINT64_MAX;
-      i++;
-    } else if (strcmp(word, "--scenario") == 0 && next) {
-      out->scenario = next;
-      i++;
-    } else {
+  for (int i = 1; i < count;) {
+    int taken = parse_option(&words[i], count - i, out);
+    if (taken == 0) {
       return false;
     }
+    i += taken;
   }
   return true;
 }
@@ -63,53 +102,82 @@ static double now(void) {
   return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static void report(sim *world, sim_scenario *scenario, bool shrink) {
+// One run; false where it fails.
+static bool run_one(const arguments *options, sim_scenario *scenario, totals *all) {
+  static sim world;
   static char text[SIM_TEXT_MAX];
-  printf("seed %llu fails: %s\n", (unsigned long long)scenario->seed, world->failure);
-  if (shrink) {
-    sim_shrink(world, scenario, 2000);
+  bool good = sim_run(&world, scenario, options->verbose);
+  all->runs++;
+  all->commits += world.commits;
+  all->stopped += world.stopped[0] != '\0';
+  all->digest = sim_hash(all->digest, 0, world.digest);
+  if (!good) {
     sim_scenario_format(scenario, text, sizeof text);
-    printf("smallest: --scenario \"%s\"\n  fails: %s\n", text, world->failure);
+    printf("seed %llu fails: --scenario \"%s\"\n  %s\n", (unsigned long long)scenario->seed, text, world.failure);
+    if (options->shrink) {
+      sim_shrink(&world, scenario, SHRINK_RUNS);
+      sim_scenario_format(scenario, text, sizeof text);
+      printf("smallest: --scenario \"%s\"\n  %s\n", text, world.failure);
+    }
   }
+  return good;
 }
 
-static int run_seeds(const arguments *options) {
-  static sim world;
+static bool run_seeds(const arguments *options, totals *all, bool *usable) {
   static sim_scenario scenario;
   double begin = now();
-  uint64_t digest = 0;
-  uint64_t done = 0;
-  int64_t commits = 0;
-  uint64_t stopped = 0;
-  for (; done < options->count && (options->seconds <= 0 || now() - begin < options->seconds); done++) {
-    if (!options->scenario) {
-      sim_scenario_of_seed(options->from + done, &scenario);
-    } else if (!sim_scenario_parse(options->scenario, &scenario)) {
-      return 2;
-    }
-    if (!sim_run(&world, &scenario, options->verbose)) {
-      report(&world, &scenario, options->shrink);
-      if (options->expect_failure) {
-        printf("caught after %llu seeds\n", (unsigned long long)(done + 1));
-      }
-      return options->expect_failure ? 0 : 1;
-    }
-    digest = sim_hash(digest, 0, world.digest);
-    commits += world.commits;
-    stopped += world.stopped[0] != '\0';
-    if (options->scenario) {
-      done++;
-      break;
+  for (uint64_t i = 0; i < options->count && (options->seconds <= 0 || now() - begin < options->seconds); i++) {
+    sim_scenario_of_seed(options->from + i, &scenario);
+    *usable = !options->with || sim_scenario_change(options->with, &scenario);
+    if (!*usable || !run_one(options, &scenario, all)) {
+      return false;
     }
   }
-  double seconds = now() - begin;
-  printf("%llu seeds from %llu, %.0f a second; %lld epochs committed, %llu runs ended by a policy; digest %016llx\n",
-         (unsigned long long)done, (unsigned long long)options->from, (double)done / seconds, (long long)commits,
-         (unsigned long long)stopped, (unsigned long long)digest);
+  return true;
+}
+
+static bool run_line(const arguments *options, const char *line, totals *all, bool *usable) {
+  static sim_scenario scenario;
+  *usable = sim_scenario_parse(line, &scenario) && (!options->with || sim_scenario_change(options->with, &scenario));
+  return *usable && run_one(options, &scenario, all);
+}
+
+static bool run_file(const arguments *options, totals *all, bool *usable) {
+  static char line[LINE_MAX_SIZE];
+  bool good = true;
+  FILE *file = fopen(options->scenarios, "r");
+  *usable = file != NULL;
+  if (!file) {
+    perror(options->scenarios);
+    return false;
+  }
+  while (good && fgets(line, sizeof line, file)) {
+    line[strcspn(line, "#\n")] = '\0';
+    if (line[strspn(line, " ")] != '\0') {
+      good = run_line(options, line, all, usable);
+    }
+  }
+  fclose(file);
+  return good;
+}
+
+static int run(const arguments *options) {
+  totals all = {0};
+  bool usable = true;
+  double begin = now();
+  bool good = options->scenario    ? run_line(options, options->scenario, &all, &usable)
+              : options->scenarios ? run_file(options, &all, &usable)
+                                   : run_seeds(options, &all, &usable);
+  if (!usable) {
+    return 2;
+  }
+  printf("%llu runs, %.0f a second; %lld epochs committed, %llu runs ended by a policy, digest %016llx\n",
+         (unsigned long long)all.runs, (double)all.runs / (now() - begin), (long long)all.commits,
+         (unsigned long long)all.stopped, (unsigned long long)all.digest);
   if (options->expect_failure) {
-    printf("nothing was caught\n");
+    printf("%s\n", good ? "nothing was caught" : "caught");
   }
-  return options->expect_failure ? 1 : 0;
+  return good == options->expect_failure;
 }
 
 int main(int count, char **words) {
@@ -121,7 +189,7 @@ int main(int count, char **words) {
   if (!sim_pipelines_open()) {
     return 2;
   }
-  int result = run_seeds(&options);
+  int result = run(&options);
   sim_pipelines_close();
   sim_release_stacks();
   return result;

@@ -3,6 +3,7 @@
 
 #include "config/yaml.h"
 #include "pipeline/pipeline_config.h"
+#include "store/store_local.h"
 #include <stdio.h>
 
 static const char record_schema[] =
@@ -146,6 +147,7 @@ static ice_status live(sim_process *process, life *self, ice_error *err) {
       .sink = ICE_STR("s"),
       .tables = self->tables,
       .table_count = self->table_count,
+      .lead = world->lead == 0 ? 0 : self->table_count - 1,
       .start = fields[SIM_START_LATEST] ? ICE_START_LATEST : ICE_START_EARLIEST,
       .policies.on_rollback = fields[SIM_CONTINUE] ? ICE_ROLLBACK_CONTINUE : ICE_ROLLBACK_STOP,
       .write = {.codec = ICE_CODEC_NONE, .page_size = 1024, .row_group_size = 1 << 20, .target_file_size = 1 << 20},
@@ -186,8 +188,18 @@ done:
 
 void sim_process_main(sim_process *process) {
   life self = {.ingest = NULL};
-  process->status = live(process, &self, &process->error);
+  ice_str root = ICE_STR("file:///w");
+  process->status = ICE_OK;
+  if (process->world->scenario->fields[SIM_DISK]) {
+    process->status = ice_store_local_open(&process->port, &root, 1, &process->local, &process->error);
+  }
+  sim_catalog_init(process);
+  if (process->status == ICE_OK) {
+    process->status = live(process, &self, &process->error);
+  }
   ice_ingest_destroy(self.ingest);
   ice_source_destroy(process->source);
   process->source = NULL;
+  ice_store_destroy(process->local);
+  process->local = NULL;
 }

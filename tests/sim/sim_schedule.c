@@ -216,10 +216,10 @@ sim_process *sim_start(sim *world, uint32_t slot, bool calm) {
   process->plan = (uint32_t)sim_draw(world, fields[SIM_PLAN_COUNT]) & (fields[SIM_ROUTED] ? 7 : 3);
   process->ordered = fields[SIM_ATOMIC] == 2 && sim_draw(world, 2) == 0;
   process->interval_ms = fields[SIM_INTERVAL_MS] / 2 + sim_draw(world, fields[SIM_INTERVAL_MS]);
+  process->skew_us = (sim_draw(world, 2 * fields[SIM_SKEW_MS] + 1) - fields[SIM_SKEW_MS]) * 1000;
   process->batch_size = (uint32_t)(1 + sim_draw(world, 12));
   world->plans_used |= UINT32_C(1) << process->plan;
   sim_port_init(process);
-  sim_catalog_init(process);
   sim_store_init(process);
   getcontext(&process->context);
   process->context.uc_stack.ss_sp = process->stack;

@@ -51,7 +51,10 @@ static ice_status upload_poll(ice_upload *upload, bool *complete, ice_error *err
   if (status != ICE_OK || self->polls-- > 0) {
     return status;
   }
-  status = answer(self->process, ice_upload_poll(self->real, complete, err), err);
+  self->process->world->sheltered = true;
+  status = ice_upload_poll(self->real, complete, err);
+  self->process->world->sheltered = false;
+  status = answer(self->process, status, err);
   if (status == ICE_OK && sim_happens(self->process->world, SIM_STORE_UNKNOWN)) {
     *complete = false;
     return sim_trouble(ICE_IO, ICE_ERROR_RETRYABLE, "the store's answer never came", err);

@@ -1,6 +1,7 @@
 // A run: the world is made, things go wrong for a while, then they calm down, and the oracle looks.
 #include "sim.h"
 
+#include "store/store_local.h"
 #include "store/store_memory.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,20 @@ static void retain(sim *world) {
   log->start = start;
 }
 
+static void cut(sim *world) {
+  sim_log *log = &world->log[sim_draw(world, world->partition_count)];
+  int64_t end = log->start + sim_draw(world, log->end - log->start + 1);
+  world->cut = world->cut || end < log->end;
+  log->end = end;
+}
+
+static void lose_power(sim *world) {
+  for (uint32_t i = 0; i < SIM_SLOTS; i++) {
+    sim_kill(&world->processes[i]);
+  }
+  sim_disk_lose_power(world);
+}
+
 static void run_trouble(sim *world, const sim_event *event) {
   if (world->quiet || !sim_planned(world, event->trouble, event->number)) {
     return;
@@ -110,7 +125,9 @@ static void run_trouble(sim *world, const sim_event *event) {
         world->partition_count++;
       }
       break;
+    case SIM_POWER: lose_power(world); break;
     case SIM_RETENTION: retain(world); break;
+    case SIM_CUT: cut(world); break;
     default: sim_foreign(world, event->trouble); break;
   }
 }
@@ -121,11 +138,14 @@ void sim_event_run(sim *world, const sim_event *event) {
     case SIM_EVENT_PRODUCE: produce(world, event->number, event->count); break;
     case SIM_EVENT_TROUBLE: run_trouble(world, event); break;
     case SIM_EVENT_RELEASE: {
-      ice_status status = ice_catalog_memory_release(world->catalog, &err);
+      int64_t held = (int64_t)ice_catalog_memory_held(world->catalog);
+      ice_status status = ice_catalog_memory_release_at(world->catalog, (size_t)sim_draw(world, held), &err);
       sim_trace(world, "a held commit arrives: %s", ice_status_name(status));
       sim_check_commit(world);
       break;
     }
+    case SIM_EVENT_CREATE: sim_create_again(world, event->slot); break;
+    case SIM_EVENT_REPAIR: sim_repair(world, event->slot); break;
     case SIM_EVENT_SPAN: break;
     case SIM_EVENT_START:
       if (!world->quiet) {
@@ -133,6 +153,12 @@ void sim_event_run(sim *world, const sim_event *event) {
       }
       break;
   }
+}
+
+// Whether something has happened after which a policy may stop the sink. What a cache still gives may look like that.
+static bool has_reason(const sim *world) {
+  return world->torn || world->rolled_back || world->recreated || world->lead_recreated || world->retained ||
+         world->cut || world->scenario->rates[SIM_STALE] > 0;
 }
 
 // A supervisor starts again what ended, unless a policy ended it.
@@ -149,7 +175,7 @@ void sim_process_ended(sim *world, sim_process *process) {
   bool policy = process->status != ICE_OK && (process->error.flags & ICE_ERROR_POLICY) != 0;
   if (policy && world->stopped[0] == '\0') {
     snprintf(world->stopped, sizeof world->stopped, "%s", process->error.message);
-    if (!world->torn && !world->rolled_back && !world->recreated && !world->retained) {
+    if (!has_reason(world)) {
       sim_fail(world, "a policy stopped the sink for no reason: %s", process->error.message);
     }
   }
@@ -183,7 +209,7 @@ static void after_commit(void *context, const ice_table_commit *commits, size_t 
     return;
   }
   for (size_t i = 0; i < count; i++) {
-    if (ice_str_equal(commits[i].ident.name, world->tables[0].name)) {
+    if (ice_str_equal(commits[i].ident.name, world->tables[world->lead].name)) {
       sim_check_commit(world);
       return;
     }
@@ -207,7 +233,7 @@ static void plan_events(sim *world) {
                              .count = count};
     sim_add_event(world, &event);
   }
-  for (uint32_t kind = SIM_KILL; kind < SIM_KIND_COUNT; kind++) {
+  for (uint32_t kind = SIM_POWER; kind < SIM_KIND_COUNT; kind++) {
     for (uint32_t i = 0; i < scenario->rates[kind]; i++) {
       const sim_event event = {.at_us = (int64_t)(sim_hash(scenario->seed, 7000 + kind, i) % (uint64_t)span_us),
                                .kind = SIM_EVENT_TROUBLE,
@@ -219,7 +245,7 @@ static void plan_events(sim *world) {
 }
 
 static bool make_world(sim *world) {
-  static const ice_table_ident tables[] = {{ICE_STR_INIT("db"), ICE_STR_INIT("lead")},
+  static const ice_table_ident tables[] = {{ICE_STR_INIT("db"), ICE_STR_INIT("data")},
                                            {ICE_STR_INIT("db"), ICE_STR_INIT("errors")},
                                            {ICE_STR_INIT("db"), ICE_STR_INIT("routed")}};
   const sim_scenario *scenario = world->scenario;
@@ -229,13 +255,19 @@ static bool make_world(sim *world) {
   world->partition_count = (uint32_t)scenario->fields[SIM_PARTITIONS];
   world->table_count = scenario->fields[SIM_ROUTED] ? 3 : 2;
   memcpy(world->tables, tables, sizeof tables);
+  world->lead = (uint32_t)scenario->fields[SIM_LEAD];
   for (uint32_t i = 0; i < SIM_PARTITIONS_MAX; i++) {
     world->owners[i] = -1;
   }
+  bool local = scenario->fields[SIM_DISK] != 0;
+  ice_str root = ICE_STR("file:///w");
   const ice_catalog_memory_options options = {.atomic = scenario->fields[SIM_ATOMIC] != 0,
-                                              .warehouse = ICE_STR("memory://w")};
+                                              .warehouse = local ? root : ICE_STR("memory://w")};
   const ice_memory_hook hook = {.context = world, .before = decide_fate, .after = after_commit};
-  if (ice_store_memory_open(&store, &err) != ICE_OK ||
+  world->disk = sim_disk_create();
+  ice_status status =
+      local ? ice_store_local_open(&world->port, &root, 1, &store, &err) : ice_store_memory_open(&store, &err);
+  if (!world->disk || status != ICE_OK ||
       ice_catalog_memory_open(&world->port, &options, store, &world->catalog, &err) != ICE_OK ||
       ice_catalog_create_namespace(world->catalog, ICE_STR("db"), &err) != ICE_OK) {
     sim_fail(world, "the world cannot be made: %s", err.message);
@@ -285,6 +317,10 @@ static void drain(sim *world) {
 // Those that still run are killed, or asked to stop; sleepers sleep on, and wake after the work is done.
 static void calm_down(sim *world) {
   sim_trace(world, "things calm down");
+  for (uint32_t i = 0; i < world->table_count; i++) {
+    sim_create_again(world, i);
+    sim_repair(world, i);
+  }
   world->quiet = true;
   for (uint32_t i = 0; i < CALM_SLOT; i++) {
     sim_process *process = &world->processes[i];
@@ -317,6 +353,7 @@ static void kill_all(sim *world) {
 
 bool sim_run(sim *world, const sim_scenario *scenario, bool verbose) {
   *world = (sim){.scenario = scenario, .verbose = verbose};
+  sim_memory_watch(world);
   if (make_world(world)) {
     sim_schedule(world, span_over);
     calm_down(world);
@@ -331,7 +368,17 @@ bool sim_run(sim *world, const sim_scenario *scenario, bool verbose) {
   if (world->failure[0] == '\0') {
     sim_check_tables(world);
   }
+  sim_memory_watch(NULL);
+  for (uint32_t i = 0; i < SIM_TABLES; i++) {
+    json_decref(world->newest[i]);
+    json_decref(world->previous[i]);
+    free(world->damage_key[i]);
+    free(world->damage_before[i]);
+    free(world->damage_after[i]);
+  }
   ice_catalog_destroy(world->catalog);
   world->catalog = NULL;
+  sim_disk_destroy(world->disk);
+  world->disk = NULL;
   return world->failure[0] == '\0';
 }

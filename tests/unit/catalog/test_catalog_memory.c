@@ -163,6 +163,19 @@ static void test_catalog_memory__held_requests_arrive_late_and_in_order(void **s
   assert_int_equal(ice_catalog_memory_release(catalog, NULL), ICE_CONFLICT);
   ASSERT_PROPERTY(catalog, "a", "1");
   assert_int_equal(ice_catalog_memory_release(catalog, NULL), ICE_INVALID_STATE);
+  // Any of them may be the one that arrives.
+  for (int i = 3; i < 6; i++) {
+    static const char *const values[] = {"3", "4", "5"};
+    next_fate = ICE_MEMORY_HOLD;
+    assert_int_equal(test_commit(catalog, "a", values[i - 3], NULL, NULL), ICE_COMMIT_UNKNOWN);
+  }
+  assert_int_equal(ice_catalog_memory_release_at(catalog, 3, NULL), ICE_INVALID_STATE);
+  assert_int_equal(ice_catalog_memory_release_at(catalog, 1, NULL), ICE_OK);
+  ASSERT_PROPERTY(catalog, "a", "4");
+  assert_int_equal(ice_catalog_memory_release_at(catalog, 1, NULL), ICE_OK);
+  ASSERT_PROPERTY(catalog, "a", "5");
+  assert_int_equal(ice_catalog_memory_release(catalog, NULL), ICE_OK);
+  ASSERT_PROPERTY(catalog, "a", "3");
   // One that is never released is freed with the catalog.
   next_fate = ICE_MEMORY_HOLD;
   assert_int_equal(test_commit(catalog, "a", "3", NULL, NULL), ICE_COMMIT_UNKNOWN);

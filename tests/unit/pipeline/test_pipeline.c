@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "failing_memory.h"
 #include "health_pipeline.h"
 #include <math.h>
 #include <stdio.h>
@@ -523,6 +524,36 @@ static void test_pipeline__blocks_join_without_a_seam(void **state) {
   }
 }
 
+// What a chunk leaves behind when memory runs out in the middle of it must not come up in the next one.
+static void test_pipeline__a_chunk_that_failed_leaves_nothing_behind(void **state) {
+  (void)state;
+  health_sample bad = health_good;
+  int64_t failed = 0;
+  bad.value = -1;
+  for (int64_t n = 1;; n++) {
+    for (int i = 0; i < 5; i++) {
+      health_send(&p, i % 2 == 0 ? &bad : &health_good, 1);
+    }
+    fail_allocation(n);
+    ice_status status = health_run(&p, NULL);
+    int64_t made = allocations_made();
+    fail_allocation(0);
+    if (made < n) {
+      break;
+    }
+    assert_int_equal(status, ICE_NO_MEMORY);
+    failed++;
+    ice_chunk_clear(&p.chunk);
+    health_send(&p, &bad, 1);
+    run();
+    expect_counts(1, 0, 1, 0);
+    // The next round begins as the first one did: with nothing held.
+    teardown(NULL);
+    setup(NULL);
+  }
+  assert_true(failed > 20);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_pipeline__a_good_message_becomes_rows, setup, teardown),
@@ -545,6 +576,7 @@ int main(void) {
                                       setup, teardown),
       cmocka_unit_test_setup_teardown(test_pipeline__another_topic_is_configuration_alone, setup, teardown),
       cmocka_unit_test_setup_teardown(test_pipeline__blocks_join_without_a_seam, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_pipeline__a_chunk_that_failed_leaves_nothing_behind, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include "scratch_directory.h"
 #include "store/store_local.h"
 #include "store/store_memory.h"
+#include <errno.h>
 
 static scratch directory;
 static ice_store *store;
@@ -192,6 +193,77 @@ static void test_store_local__a_directory_is_no_object(void **state) {
   assert_int_equal(ice_store_stat(store, in_scratch("warehouse/d", path), &size, NULL), ICE_NOT_FOUND);
 }
 
+/// Directories that were synced, each with a space behind it; the error of the next one.
+static char synced[4096];
+static int sync_error;
+
+static ice_status sync_directory(void *context, const char *path, ice_error *err) {
+  (void)context;
+  size_t size = strlen(synced);
+  snprintf(synced + size, sizeof synced - size, "%s ", path);
+  if (sync_error != 0) {
+    ice_error_set(err, ICE_IO, "injected");
+    err->origin_code = sync_error;
+    return ICE_IO;
+  }
+  return ICE_OK;
+}
+
+static void expect_synced(const char *const *names, size_t count) {
+  char expected[4096] = "";
+  for (size_t i = 0; i < count; i++) {
+    size_t size = strlen(expected);
+    snprintf(expected + size, sizeof expected - size, "%s%s ", directory.path, names[i]);
+  }
+  assert_string_equal(synced, expected);
+  synced[0] = '\0';
+}
+
+// Another process may have made the directories and died before their names were durable.
+static void test_store_local__directories_that_are_there_are_made_durable_once(void **state) {
+  (void)state;
+  static const char *const first[] = {"", "/warehouse", "/warehouse/db", "/warehouse/db/t"};
+  static const char *const second[] = {"/warehouse/db/t"};
+  static const char *const beside[] = {"/warehouse/db", "/warehouse/db/u"};
+  char path[SCRATCH_PATH];
+  ice_port port = *ice_port_system();
+  ice_str root = in_scratch("warehouse", path);
+  port.files.sync_directory = sync_directory;
+  sync_error = 0;
+  synced[0] = '\0';
+  ice_store_destroy(store);
+  assert_int_equal(ice_store_local_open(&port, &root, 1, &store, NULL), ICE_OK);
+  assert_int_equal(port.files.make_directories(NULL, in_scratch("warehouse/db/t", path).data, NULL), ICE_OK);
+  assert_int_equal(ice_store_write_all(store, in_scratch("warehouse/db/t/1", path), "x", 1, NULL), ICE_OK);
+  expect_synced(first, ICE_COUNT_OF(first));
+  assert_int_equal(ice_store_write_all(store, in_scratch("warehouse/db/t/2", path), "x", 1, NULL), ICE_OK);
+  expect_synced(second, ICE_COUNT_OF(second));
+  assert_int_equal(ice_store_write_all(store, in_scratch("warehouse/db/u/3", path), "x", 1, NULL), ICE_OK);
+  expect_synced(beside, ICE_COUNT_OF(beside));
+}
+
+static void test_store_local__what_the_warehouse_lies_in_need_not_be_readable(void **state) {
+  (void)state;
+  char path[SCRATCH_PATH];
+  ice_upload *upload;
+  ice_port port = *ice_port_system();
+  ice_str root = in_scratch("warehouse", path);
+  port.files.sync_directory = sync_directory;
+  synced[0] = '\0';
+  ice_store_destroy(store);
+  assert_int_equal(ice_store_local_open(&port, &root, 1, &store, NULL), ICE_OK);
+  assert_int_equal(port.files.make_directories(NULL, in_scratch("warehouse/db", path).data, NULL), ICE_OK);
+  ice_error err = {0};
+  sync_error = EIO;
+  assert_int_equal(ice_store_create(store, in_scratch("warehouse/db/1", path), &upload, &err), ICE_IO);
+  assert_string_equal(err.message, "injected");
+  sync_error = EACCES;
+  assert_int_equal(ice_store_create(store, in_scratch("warehouse/db/1", path), &upload, &err), ICE_OK);
+  ice_upload_destroy(upload);
+  // A directory that is new has to be durable.
+  assert_int_equal(ice_store_create(store, in_scratch("warehouse/new/1", path), &upload, &err), ICE_IO);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_store__an_object_is_written_once_and_read_in_ranges, setup, teardown),
@@ -201,6 +273,10 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_store_local__a_uri_and_a_path_are_the_same_place, setup, teardown),
       cmocka_unit_test_setup_teardown(test_store_local__leaves_no_temporary_file_behind, setup, teardown),
       cmocka_unit_test_setup_teardown(test_store_local__a_directory_is_no_object, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_store_local__directories_that_are_there_are_made_durable_once, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(test_store_local__what_the_warehouse_lies_in_need_not_be_readable, setup,
+                                      teardown),
       cmocka_unit_test_setup_teardown(test_store__an_object_is_written_once_and_read_in_ranges, setup_memory,
                                       teardown),
       cmocka_unit_test_setup_teardown(test_store__an_object_is_not_there_before_it_is_done, setup_memory, teardown),
