@@ -279,10 +279,11 @@ static ice_status check_part(const ice_epoch_table *part, const ice_follower *fo
   return ice_policy_error(err);
 }
 
-// True where followers may be ahead of the lead: it is new, or its rollback is being corrected.
+// True where followers may be ahead of the lead: it is new, or a rewind reads again what they are ahead by.
 static bool may_be_ahead(const ice_committer *committer, const ice_lead *lead, const ice_epoch *epoch) {
-  return (epoch->correction && epoch->correction->lost_first > 0) ||
-         (!lead->has_position && committer->policies.restart_recreated);
+  bool rewinds = epoch->correction && epoch->correction->lost_first > 0 &&
+                 committer->policies.on_rollback == ICE_ROLLBACK_REWIND;
+  return rewinds || (!lead->has_position && committer->policies.restart_recreated);
 }
 
 // Loads the followers and numbers the epoch: one behind the lead's, and above every follower's.

@@ -91,7 +91,7 @@ static ice_status undo_range(void *context, ice_str topic, int32_t partition, in
   const undoing *undo = context;
   ice_position_entry *entry = ice_position_find(&undo->self->position, topic, partition);
   if (!entry || entry->offset != to) {
-    return ice_error_set(err, ICE_CORRUPT,
+    return ice_error_set(err, ICE_UNSUPPORTED,
                          "topic %.*s, partition %d: a lost epoch ends at %lld, the position is %lld",
                          ICE_STR_ARG(topic), partition, (long long)to, (long long)(entry ? entry->offset : -1));
   }
@@ -100,11 +100,12 @@ static ice_status undo_range(void *context, ice_str topic, int32_t partition, in
   return ICE_OK;
 }
 
+// A rewind among the lost epochs changed nothing as seen from its parent: it put the position to where that branch was.
 static ice_status undo_epoch(correcting *self, const ice_epoch_summary *lost, ice_error *err) {
   undoing undo = {.self = self};
   ice_status status = ICE_OK;
-  if (!lost->ranges.data || lost->lost_first > 0) {
-    ICE_FAIL(ICE_UNSUPPORTED, "its epoch %lld is itself a correction after a rollback", (long long)lost->epoch);
+  if (!lost->ranges.data) {
+    ICE_FAIL(ICE_UNSUPPORTED, "its epoch %lld does not tell what it consumed", (long long)lost->epoch);
   }
   ICE_TRY(ice_ranges_visit(lost->ranges, undo_range, &undo, err));
   if (lost->moves.data) {
@@ -112,7 +113,8 @@ static ice_status undo_epoch(correcting *self, const ice_epoch_summary *lost, ic
     ICE_TRY(ice_ranges_visit(lost->moves, undo_range, &undo, err));
   }
   ice_counts_subtract(&self->position.totals, &lost->counts);
-  self->correction.lost_first = lost->epoch;
+  // What a correction among them had given up is lost with it.
+  self->correction.lost_first = lost->lost_first > 0 ? lost->lost_first : lost->epoch;
 done:
   return status;
 }

@@ -75,7 +75,7 @@ typedef enum sim_field {
   SIM_LATENCY_US,    ///< of a call of the catalog, at most; the store's and the source's are parts of it
   SIM_PLAN_COUNT,    ///< configurations that processes start with
   SIM_START_LATEST,  ///< instead of earliest
-  SIM_CONTINUE,      ///< on_rollback: continue
+  SIM_ON_ROLLBACK,   ///< an ice_rollback_policy
   SIM_SPILL,         ///< no memory: everything spills
   SIM_LEAD,          ///< 0: the data table; 1: the dead letters
   SIM_DISK,          ///< the store is the local one, on the simulated disk

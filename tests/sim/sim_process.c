@@ -149,7 +149,7 @@ static ice_status live(sim_process *process, life *self, ice_error *err) {
       .table_count = self->table_count,
       .lead = world->lead == 0 ? 0 : self->table_count - 1,
       .start = fields[SIM_START_LATEST] ? ICE_START_LATEST : ICE_START_EARLIEST,
-      .policies.on_rollback = fields[SIM_CONTINUE] ? ICE_ROLLBACK_CONTINUE : ICE_ROLLBACK_STOP,
+      .policies.on_rollback = (ice_rollback_policy)fields[SIM_ON_ROLLBACK],
       .write = {.codec = ICE_CODEC_NONE, .page_size = 1024, .row_group_size = 1 << 20, .target_file_size = 1 << 20},
       .spill_directory = "spill"};
   ice_status status = ICE_OK;

@@ -17,7 +17,7 @@ static const char *const field_names[SIM_FIELD_COUNT] = {
     [SIM_LATENCY_US] = "latency_us",
     [SIM_PLAN_COUNT] = "plans",
     [SIM_START_LATEST] = "start_latest",
-    [SIM_CONTINUE] = "on_rollback",
+    [SIM_ON_ROLLBACK] = "on_rollback",
     [SIM_SPILL] = "spill",
     [SIM_LEAD] = "lead",
     [SIM_DISK] = "disk",
@@ -124,7 +124,7 @@ void sim_scenario_of_seed(uint64_t seed, sim_scenario *out) {
   fields[SIM_LATENCY_US] = pick(seed, 10, 0, 2) == 0 ? pick(seed, 11, 50000, 400000) : pick(seed, 11, 100, 20000);
   fields[SIM_PLAN_COUNT] = pick(seed, 12, 0, 1) == 0 ? 1 : pick(seed, 13, 2, SIM_PLANS);
   fields[SIM_START_LATEST] = pick(seed, 14, 0, 19) == 0;
-  fields[SIM_CONTINUE] = pick(seed, 15, 0, 2) == 0;
+  fields[SIM_ON_ROLLBACK] = pick(seed, 15, 0, 5) / 2;
   fields[SIM_SPILL] = pick(seed, 16, 0, 9) == 0;
   fields[SIM_SKEW_MS] = pick(seed, 17, 0, 4) == 0 ? pick(seed, 18, 1, 100000) : 0;
   fields[SIM_DISK] = pick(seed, 20, 0, 2) == 0;

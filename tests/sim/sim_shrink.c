@@ -37,9 +37,9 @@ static void lower_fields(search *self) {
   static const struct {
     sim_field field;
     int64_t least;
-  } lowered[] = {{SIM_PROCESSES, 1}, {SIM_GROUP, 0},       {SIM_ATOMIC, 0},     {SIM_PARTITIONS, 1},
-                 {SIM_ROUTED, 0},    {SIM_PARTITIONED, 0}, {SIM_PLAN_COUNT, 1}, {SIM_START_LATEST, 0},
-                 {SIM_CONTINUE, 0},  {SIM_SPILL, 0},       {SIM_DISK, 0},       {SIM_SKEW_MS, 0}};
+  } lowered[] = {{SIM_PROCESSES, 1},   {SIM_GROUP, 0},       {SIM_ATOMIC, 0},     {SIM_PARTITIONS, 1},
+                 {SIM_ROUTED, 0},      {SIM_PARTITIONED, 0}, {SIM_PLAN_COUNT, 1}, {SIM_START_LATEST, 0},
+                 {SIM_ON_ROLLBACK, 0}, {SIM_SPILL, 0},       {SIM_DISK, 0},       {SIM_SKEW_MS, 0}};
   for (size_t i = 0; i < ICE_COUNT_OF(lowered); i++) {
     if (self->best->fields[lowered[i].field] > lowered[i].least) {
       sim_scenario candidate = *self->best;

@@ -382,6 +382,40 @@ static void test_reconcile__a_rollback_over_a_correction_undoes_it_too(void **st
   assert_int_equal(found.totals.records, 5);
 }
 
+static void test_reconcile__a_rollback_over_a_rewind_is_rewound_again(void **state) {
+  (void)state;
+  self.policies.on_rollback = ICE_ROLLBACK_REWIND;
+  three_epochs();
+  roll_back(1, false);
+  start_well();
+  assert_int_equal(self.partitions[1].next, 0);
+  consume(1, 3);
+  // Over the epoch, over the rewind, and over one epoch before it.
+  roll_back(3, false);
+  start_well();
+  assert_int_equal(self.partitions[0].next, 5);
+  assert_int_equal(self.partitions[1].next, 0);
+  ice_verify_result found = verify();
+  assert_int_equal(found.violations, 0);
+  assert_int_equal(found.totals.records, 5);
+}
+
+static void test_reconcile__a_rollback_over_an_accepted_loss_gives_it_back(void **state) {
+  (void)state;
+  self.policies.on_rollback = ICE_ROLLBACK_CONTINUE;
+  three_epochs();
+  roll_back(1, false);
+  start_well();
+  assert_int_equal(self.partitions[1].next, 4);
+  consume(1, 6);
+  self.policies.on_rollback = ICE_ROLLBACK_REWIND;
+  roll_back(2, false);
+  start_well();
+  // Before the correction the branch had nothing of this partition.
+  assert_int_equal(self.partitions[1].next, 0);
+  assert_int_equal(verify().violations, 0);
+}
+
 static void test_reconcile__what_nobody_remembers_cannot_be_read_again(void **state) {
   (void)state;
   three_epochs();
@@ -551,6 +585,8 @@ int main(void) {
       BOTH(test_reconcile__what_a_rollback_took_is_read_again),
       BOTH(test_reconcile__what_a_rollback_took_stays_lost),
       BOTH(test_reconcile__a_rollback_over_a_correction_undoes_it_too),
+      BOTH(test_reconcile__a_rollback_over_a_rewind_is_rewound_again),
+      BOTH(test_reconcile__a_rollback_over_an_accepted_loss_gives_it_back),
       BOTH(test_reconcile__what_nobody_remembers_cannot_be_read_again),
       BOTH(test_reconcile__a_rollback_under_a_running_sink_fences_it),
       BOTH(test_reconcile__a_follower_ahead_of_its_lead_stops_or_is_overtaken),
