@@ -165,6 +165,16 @@ static ice_status finish_once(const ice_committer *committer, const ice_lead *le
     ice_error_clear(err);
     return ICE_OK;
   }
+  if (status == ICE_OK && follower.taken.present && follower.taken.epoch == lead->pending.epoch &&
+      follower.taken.snapshot_id != pending->snapshot_id) {
+    ice_error_set(
+        err, ICE_INVALID_STATE,
+        "table %.*s.%.*s took epoch %lld of sink %.*s in snapshot %lld, its lead says in %lld: the catalog kept "
+        "one part of a commit that it refused",
+        ICE_IDENT_ARG(ident), (long long)lead->pending.epoch, ICE_STR_ARG(committer->sink),
+        (long long)follower.taken.snapshot_id, (long long)pending->snapshot_id);
+    status = ice_policy_error(err);
+  }
   if (status == ICE_OK && (!follower.taken.present || follower.taken.epoch < lead->pending.epoch)) {
     status = append_part(committer, lead, pending, ident, &follower, attempt, step, err);
   }

@@ -778,6 +778,26 @@ static void test_commit__a_dropped_follower_stops(void **state) {
   ice_epoch_deinit(&epoch);
 }
 
+// A catalog that refused the lead's part of a commit and kept the follower's: the number is taken, by another epoch.
+static void test_commit__a_follower_that_took_another_epoch_of_that_number_stops(void **state) {
+  (void)state;
+  ice_epoch epoch;
+  ice_lead now;
+  char text[200];
+  leave_pending();
+  assert_int_equal(ice_lead_load(&b, lead, &now, NULL), ICE_OK);
+  snprintf(text, sizeof text, "{\"lead-uuid\":\"%.*s\",\"epoch\":%lld,\"snapshot-id\":7}",
+           ICE_STR_ARG(now.table.metadata->uuid), (long long)now.pending.epoch);
+  ice_lead_deinit(&now);
+  const ice_property taken = {.key = ICE_STR("icesink.epoch.s"), .value = ice_str_of(text)};
+  const ice_table_update update = {.kind = ICE_UPDATE_SET_PROPERTIES, .properties = &taken, .count = 1};
+  const ice_table_commit commit = {.ident = follower, .change = {.updates = &update, .update_count = 1}};
+  assert_int_equal(ice_catalog_commit(catalog, &commit, 1, NULL), ICE_OK);
+  make_epoch(&epoch, 0, 5, 6, 0);
+  expect_policy(&b, &epoch, "took epoch 2 of sink s in snapshot 7, its lead says in");
+  ice_epoch_deinit(&epoch);
+}
+
 // on_recreated: restart gives up what was pending for the table that is gone.
 static void test_commit__a_recreated_follower_is_taken_as_new_by_policy(void **state) {
   (void)state;
@@ -916,6 +936,7 @@ int main(void) {
       ATOMIC(test_commit__a_follower_without_a_part_has_its_head_asserted),
       BOTH(test_commit__a_recreated_follower_stops),
       BOTH(test_commit__a_dropped_follower_stops),
+      BOTH(test_commit__a_follower_that_took_another_epoch_of_that_number_stops),
       BOTH(test_commit__a_recreated_follower_is_taken_as_new_by_policy),
       BOTH(test_commit__a_renamed_follower_is_finished_under_its_new_name),
       BOTH(test_commit__a_lead_that_was_rolled_back_stops_or_fences_by_policy),
