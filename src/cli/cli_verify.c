@@ -12,7 +12,7 @@ static const char help[] =
     "             rows and dead letters it became; TABLE is the sink's lead\n\n"
     "Status: 0 proven, 4 a violation was found.\n";
 
-enum { JSON_MAX = 1 << 26 };
+enum { JSON_MAX = 1 << 26, STRAY_SHOWN_MAX = 100 };
 
 typedef struct verification {
   ice_catalog *catalog;
@@ -21,7 +21,9 @@ typedef struct verification {
   const char *only;
   bool from_source;
   ice_cli_sink sink;  ///< with --source: what the topic is read with
-  bool compared;      ///< the sink at hand, with the topic
+  ice_stray stray;
+  ice_bytes stray_files;  ///< their locations as JSON, the first of them
+  bool compared;          ///< the sink at hand, with the topic
   ice_verify_source_result source;
   uint32_t sinks;
   int64_t violations;
@@ -80,6 +82,8 @@ static void print_result(const verification *self, ice_str sink, const ice_verif
           (long long)self->source.epochs, (long long)self->source.epochs_gone,
           (long long)self->source.epochs_rewritten, (long long)self->source.records, (long long)self->source.rows);
     }
+    printf("\"stray_files\":%lld,\"stray_bytes\":%lld,\"stray\":[%.*s],", (long long)self->stray.files,
+           (long long)self->stray.bytes, ICE_STR_ARG(ice_bytes_str(&self->stray_files)));
     printf("\"violations\":[%.*s]}", ICE_STR_ARG(ice_bytes_str(&self->found)));
     return;
   }
@@ -113,8 +117,27 @@ static void print_result(const verification *self, ice_str sink, const ice_verif
         (long long)r->moves, (long long)r->moved, (long long)r->lost_epochs);
   }
   printf("  files: %s are listed once each and are there with their size\n", files);
+  if (self->stray.files > 0) {
+    char size[32];
+    ice_cli_size((uint64_t)self->stray.bytes, size);
+    printf(
+        "  stray: %lld files, %s, that no snapshot lists, of epochs that were dropped or are under way; --json names "
+        "them\n",
+        (long long)self->stray.files, size);
+  }
   print_comparison(self);
   puts("  no violation");
+}
+
+static void note_stray(void *context, const ice_object_info *info) {
+  verification *self = context;
+  if (self->stray.files > STRAY_SHOWN_MAX) {
+    return;
+  }
+  if (self->stray_files.size > 0) {
+    (void)!ice_bytes_append_u8(&self->stray_files, ',', NULL);
+  }
+  (void)!ice_json_append_string(&self->stray_files, info->location, NULL);
 }
 
 static ice_status compare_source(verification *self, ice_error *err) {
@@ -158,6 +181,8 @@ static ice_status verify_one(void *context, ice_str sink, ice_error *err) {
   ice_bytes_clear(&self->found);
   ice_status status = ICE_OK;
   ICE_TRY(ice_verify_sink(&options, report, self, &result, err));
+  ice_bytes_clear(&self->stray_files);
+  ICE_TRY(ice_verify_stray(&options, note_stray, self, &self->stray, err));
   self->compared =
       self->from_source && ice_str_equal(sink, ice_settings_text(&self->sink.settings, ICE_OPTION_ID_NAME));
   if (self->compared) {
@@ -174,6 +199,7 @@ done:
 static int run_verify(int count, char **arguments) {
   verification self = {0};
   ice_bytes_init(&self.found, JSON_MAX);
+  ice_bytes_init(&self.stray_files, JSON_MAX);
   const ice_argument own[] = {{"--sink", &self.only, NULL}, {"--source", NULL, &self.from_source}};
   ice_arguments read;
   ice_settings settings = {0};
@@ -206,6 +232,7 @@ done:
   ice_settings_deinit(&settings);
   ice_cli_sink_close(&self.sink);
   ice_bytes_deinit(&self.found);
+  ice_bytes_deinit(&self.stray_files);
   if (status != ICE_OK) {
     return ice_cli_fail("verify", err);
   }

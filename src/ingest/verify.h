@@ -34,6 +34,20 @@ typedef struct ice_verify_result {
 ICE_MUST_CHECK ice_status ice_verify_sink(const ice_verify_options *options, ice_verify_report report, void *context,
                                           ice_verify_result *out, ice_error *err);
 
+/// Data files, manifests and manifest lists below a table's location that none of its snapshots lists: left by epochs that
+/// were dropped or never decided, or being written right now. `maintain orphans` is for them; they harm nobody.
+typedef struct ice_stray {
+  int64_t files;
+  int64_t bytes;
+} ice_stray;
+
+/// Called per stray file; borrowed for the call.
+typedef void (*ice_stray_visit)(void *context, const ice_object_info *info);
+
+/// Look for stray files of `options->table`. Errors: what loading, reading and listing give.
+ICE_MUST_CHECK ice_status ice_verify_stray(const ice_verify_options *options, ice_stray_visit visit, void *context,
+                                           ice_stray *out, ice_error *err);
+
 /// The sinks that have a position in a table: visits their names.
 ICE_MUST_CHECK ice_status ice_verify_sinks(const ice_table_metadata *metadata,
                                            ice_status (*visit)(void *context, ice_str sink, ice_error *err),

@@ -102,6 +102,21 @@ def test_expired_snapshots_leave_the_totals_and_say_from_which_epoch_ranges_are_
     assert verify(lake, 0)["proven_from"] == 3
 
 
+def test_files_that_no_snapshot_lists_are_told_and_no_violation(lake):
+    assert verify(lake, 0)["stray_files"] == 0
+    data = a_data_file(lake)
+    stray = data.with_name("left-behind.parquet")
+    stray.write_bytes(b"x" * 1000)
+    (data.parents[3] / "metadata/left-behind-m0.avro").write_bytes(b"y" * 24)
+    found = verify(lake, 0)
+    assert (found["stray_files"], found["stray_bytes"], found["violations"]) == (2, 1024, [])
+    assert f"file://{stray}" in found["stray"]
+    # What an older snapshot lists is none, also when the head has let go of it.
+    table = lake.table("health_data_raw")
+    table.overwrite(table.scan().to_arrow().slice(0, 5))
+    assert verify(lake, 0)["stray_files"] == 2
+
+
 # Against the topic ------------------------------------------------------------------------------------------------------
 
 @pytest.fixture
