@@ -117,19 +117,6 @@ done:
   return status;
 }
 
-static bool read_partition(const char *key, int32_t *out) {
-  int64_t value = 0;
-  size_t size = strlen(key);
-  for (size_t i = 0; i < size; i++) {
-    if (key[i] < '0' || key[i] > '9' || value > INT32_MAX) {
-      return false;
-    }
-    value = value * 10 + (key[i] - '0');
-  }
-  *out = (int32_t)value;
-  return size > 0 && value <= INT32_MAX;
-}
-
 ice_status ice_ranges_visit(ice_str text, ice_range_visit visit, void *context, ice_error *err) {
   json_t *root = NULL;
   ice_status status = ICE_OK;
@@ -143,7 +130,7 @@ ice_status ice_ranges_visit(ice_str text, ice_range_visit visit, void *context, 
       int32_t partition;
       const json_t *from = json_array_get(pair, 0);
       const json_t *to = json_array_get(pair, 1);
-      if (!read_partition(key, &partition) || !json_is_integer(from) || !json_is_integer(to)) {
+      if (!ice_partition_parse(key, &partition) || !json_is_integer(from) || !json_is_integer(to)) {
         ICE_FAIL(ICE_CORRUPT, "the range of topic %s, partition \"%s\", is wrong", topic, key);
       }
       ICE_TRY(visit(context, ice_str_of(topic), partition, json_integer_value(from), json_integer_value(to), err));

@@ -125,7 +125,7 @@ done:
   return status;
 }
 
-static bool parse_partition(const char *key, int32_t *out) {
+bool ice_partition_parse(const char *key, int32_t *out) {
   int64_t value = 0;
   size_t size = strlen(key);
   for (size_t i = 0; i < size; i++) {
@@ -156,7 +156,7 @@ static ice_status parse_offsets(json_t *topics, entry_member member, ice_positio
     }
     json_object_foreach(partitions, key, value) {
       int32_t partition;
-      if (!parse_partition(key, &partition) || !json_is_integer(value) ||
+      if (!ice_partition_parse(key, &partition) || !json_is_integer(value) ||
           (member != ENTRY_MOVED && json_integer_value(value) < 0)) {
         return ice_error_set(err, ICE_CORRUPT, "offset of %s, partition \"%s\", is wrong", topic, key);
       }

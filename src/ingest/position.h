@@ -69,6 +69,9 @@ bool ice_position_replaces(const ice_position *position, ice_str uuid);
 /// Remember that it does; one that is known already is not added twice. LIMIT when there are too many.
 ICE_MUST_CHECK ice_status ice_position_add_replaced(ice_position *position, ice_str uuid, ice_error *err);
 
+/// Read a partition's number, as a key of the texts above has it. False where it is none.
+bool ice_partition_parse(const char *key, int32_t *out);
+
 /// Append `text` as the name of a property of this sink: "icesink.position." and the sink's name.
 ICE_MUST_CHECK ice_status ice_sink_property(ice_str prefix, ice_str sink, ice_bytes *out, ice_error *err);
 

@@ -1,4 +1,4 @@
-#include "ingest/verify.h"
+#include "ingest/verify_priv.h"
 
 #include "base/map.h"
 #include "iceberg/iceberg_manifest.h"
@@ -6,12 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LIST_BYTES_MAX = 1 << 30, FILES_MAX = 100000000 };
+enum { LIST_BYTES_MAX = 1 << 30, FILES_MAX = 100000000, VIOLATION_MAX = 700 };
 
 typedef struct audit {
   const ice_verify_options *options;
-  ice_verify_report report;
-  void *context;
+  ice_violations violations;
   ice_verify_result *result;
   ice_lead lead;
   ice_epoch_summary *epochs;
@@ -19,16 +18,14 @@ typedef struct audit {
   ice_error *err;
 } audit;
 
-static void violate(audit *self, const char *format, ...) ICE_PRINTF(2, 3);
-
-static void violate(audit *self, const char *format, ...) {
-  char text[600];
+void ice_violate(const ice_violations *to, const char *format, ...) {
+  char text[VIOLATION_MAX];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  self->result->violations++;
-  self->report(self->context, text);
+  (*to->count)++;
+  to->report(to->context, text);
 }
 
 // Epochs ------------------------------------------------------------------------------------------------------------
@@ -62,13 +59,13 @@ static ice_status collect_epochs(audit *self) {
 static void check_counts(audit *self, const ice_epoch_summary *epoch, int64_t consumed) {
   const ice_counts *c = &epoch->counts;
   if (c->elements != c->rows + c->dead_letters + c->filtered) {
-    violate(self, "epoch %lld: %lld elements are not %lld rows + %lld dead letters + %lld filtered",
-            (long long)epoch->epoch, (long long)c->elements, (long long)c->rows, (long long)c->dead_letters,
-            (long long)c->filtered);
+    ice_violate(&self->violations, "epoch %lld: %lld elements are not %lld rows + %lld dead letters + %lld filtered",
+                (long long)epoch->epoch, (long long)c->elements, (long long)c->rows, (long long)c->dead_letters,
+                (long long)c->filtered);
   }
   if (consumed != c->records + c->gaps) {
-    violate(self, "epoch %lld: its ranges hold %lld offsets, not %lld records + %lld gaps", (long long)epoch->epoch,
-            (long long)consumed, (long long)c->records, (long long)c->gaps);
+    ice_violate(&self->violations, "epoch %lld: its ranges hold %lld offsets, not %lld records + %lld gaps",
+                (long long)epoch->epoch, (long long)consumed, (long long)c->records, (long long)c->gaps);
   }
 }
 
@@ -101,17 +98,18 @@ static ice_status walk_range(void *context, ice_str topic, int32_t partition, in
   long long epoch = (long long)walk->epoch->epoch;
   int64_t expected = reached_offset(walk, topic, partition, from);
   if (!ice_position_find(&self->lead.position, topic, partition)) {
-    violate(self, "epoch %lld: topic %.*s, partition %d is not in the position", epoch, ICE_STR_ARG(topic),
-            partition);
+    ice_violate(&self->violations, "epoch %lld: topic %.*s, partition %d is not in the position", epoch,
+                ICE_STR_ARG(topic), partition);
   }
   if (to <= from) {
-    violate(self, "epoch %lld: topic %.*s, partition %d: the range [%lld, %lld) is empty", epoch, ICE_STR_ARG(topic),
-            partition, (long long)from, (long long)to);
+    ice_violate(&self->violations, "epoch %lld: topic %.*s, partition %d: the range [%lld, %lld) is empty", epoch,
+                ICE_STR_ARG(topic), partition, (long long)from, (long long)to);
   }
   if (from != expected) {
-    violate(self, "epoch %lld: topic %.*s, partition %d: the range [%lld, %lld) %s: %lld was reached", epoch,
-            ICE_STR_ARG(topic), partition, (long long)from, (long long)to,
-            from < expected ? "overlaps" : "leaves a gap", (long long)expected);
+    ice_violate(&self->violations,
+                "epoch %lld: topic %.*s, partition %d: the range [%lld, %lld) %s: %lld was reached", epoch,
+                ICE_STR_ARG(topic), partition, (long long)from, (long long)to,
+                from < expected ? "overlaps" : "leaves a gap", (long long)expected);
   }
   walk->consumed += to - from;
   return ice_position_set(&walk->at->position, topic, partition, from, to, err);
@@ -124,9 +122,10 @@ static ice_status walk_move(void *context, ice_str topic, int32_t partition, int
   audit *self = walk->self;
   int64_t expected = reached_offset(walk, topic, partition, from);
   if (from != expected) {
-    violate(self, "epoch %lld: topic %.*s, partition %d: %.*s moved from %lld to %lld: %lld was reached",
-            (long long)walk->epoch->epoch, ICE_STR_ARG(topic), partition, ICE_STR_ARG(walk->epoch->policy),
-            (long long)from, (long long)to, (long long)expected);
+    ice_violate(&self->violations,
+                "epoch %lld: topic %.*s, partition %d: %.*s moved from %lld to %lld: %lld was reached",
+                (long long)walk->epoch->epoch, ICE_STR_ARG(topic), partition, ICE_STR_ARG(walk->epoch->policy),
+                (long long)from, (long long)to, (long long)expected);
   }
   self->result->moves++;
   self->result->moved += to - from;
@@ -137,7 +136,7 @@ static ice_status walk_epoch(audit *self, reached *at, const ice_epoch_summary *
   walking walk = {.self = self, .at = at, .epoch = epoch};
   ice_status status = ICE_OK;
   if (!epoch->ranges.data) {
-    violate(self, "epoch %lld: its snapshot has no icesink.ranges", (long long)epoch->epoch);
+    ice_violate(&self->violations, "epoch %lld: its snapshot has no icesink.ranges", (long long)epoch->epoch);
     goto done;
   }
   ICE_TRY(ice_ranges_visit(epoch->ranges, walk_range, &walk, self->err));
@@ -155,8 +154,8 @@ static void check_end(audit *self, const reached *at) {
     const ice_position_entry *entry = ice_position_find(&at->position, end->topic, end->partition);
     int64_t offset = entry ? entry->offset : end->start;
     if ((entry || at->from_start) && offset != end->offset) {
-      violate(self, "topic %.*s, partition %d: the ranges end at %lld, the position is %lld", ICE_STR_ARG(end->topic),
-              end->partition, (long long)offset, (long long)end->offset);
+      ice_violate(&self->violations, "topic %.*s, partition %d: the ranges end at %lld, the position is %lld",
+                  ICE_STR_ARG(end->topic), end->partition, (long long)offset, (long long)end->offset);
     }
   }
 }
@@ -174,20 +173,22 @@ static void check_totals(audit *self, bool from_start) {
     consumed += entry->offset - entry->start - entry->moved;
   }
   if (totals->elements != totals->rows + totals->dead_letters + totals->filtered) {
-    violate(self, "the totals do not add up: %lld elements, %lld rows, %lld dead letters, %lld filtered",
-            (long long)totals->elements, (long long)totals->rows, (long long)totals->dead_letters,
-            (long long)totals->filtered);
+    ice_violate(&self->violations,
+                "the totals do not add up: %lld elements, %lld rows, %lld dead letters, %lld filtered",
+                (long long)totals->elements, (long long)totals->rows, (long long)totals->dead_letters,
+                (long long)totals->filtered);
   }
   if (consumed != totals->records + totals->gaps) {
-    violate(self, "the position moved over %lld offsets, the totals are %lld records and %lld gaps",
-            (long long)consumed, (long long)totals->records, (long long)totals->gaps);
+    ice_violate(&self->violations, "the position moved over %lld offsets, the totals are %lld records and %lld gaps",
+                (long long)consumed, (long long)totals->records, (long long)totals->gaps);
   }
   if (from_start && memcmp(&sums, totals, sizeof sums) != 0) {
-    violate(self,
-            "the counts of all epochs (%lld records, %lld rows, %lld dead letters) are not the totals (%lld, %lld, "
-            "%lld)",
-            (long long)sums.records, (long long)sums.rows, (long long)sums.dead_letters, (long long)totals->records,
-            (long long)totals->rows, (long long)totals->dead_letters);
+    ice_violate(
+        &self->violations,
+        "the counts of all epochs (%lld records, %lld rows, %lld dead letters) are not the totals (%lld, %lld, "
+        "%lld)",
+        (long long)sums.records, (long long)sums.rows, (long long)sums.dead_letters, (long long)totals->records,
+        (long long)totals->rows, (long long)totals->dead_letters);
   }
 }
 
@@ -200,7 +201,8 @@ static ice_status check_epochs(audit *self) {
     int64_t before = i > 0 ? self->epochs[i - 1].epoch : self->epochs[i].epoch - 1;
     int64_t lost = self->epochs[i].lost_first;
     if (self->epochs[i].epoch != before + 1 && lost != before + 1) {
-      violate(self, "epoch %lld is followed by epoch %lld", (long long)before, (long long)self->epochs[i].epoch);
+      ice_violate(&self->violations, "epoch %lld is followed by epoch %lld", (long long)before,
+                  (long long)self->epochs[i].epoch);
     }
     self->result->lost_epochs += lost > 0 ? self->epochs[i].epoch - lost : 0;
     ICE_TRY(walk_epoch(self, &at, &self->epochs[i]));
@@ -208,8 +210,8 @@ static ice_status check_epochs(audit *self) {
   if (self->epoch_count > 0) {
     self->result->proven_from = self->epochs[0].epoch;
     if (self->epochs[self->epoch_count - 1].epoch != self->lead.position.epoch) {
-      violate(self, "the newest snapshot of the sink is epoch %lld, the position says %lld",
-              (long long)self->epochs[self->epoch_count - 1].epoch, (long long)self->lead.position.epoch);
+      ice_violate(&self->violations, "the newest snapshot of the sink is epoch %lld, the position says %lld",
+                  (long long)self->epochs[self->epoch_count - 1].epoch, (long long)self->lead.position.epoch);
     }
     check_end(self, &at);
   }
@@ -225,7 +227,7 @@ static ice_status check_file(audit *self, ice_map *seen, const ice_data_file *fi
   int64_t size = 0;
   ice_error cause = {0};
   if (ice_map_get(seen, file->path)) {
-    violate(self, "%.*s is listed twice", ICE_STR_ARG(file->path));
+    ice_violate(&self->violations, "%.*s is listed twice", ICE_STR_ARG(file->path));
     return ICE_OK;
   }
   ice_status status = ice_map_put(seen, file->path, self, self->err);
@@ -234,15 +236,15 @@ static ice_status check_file(audit *self, ice_map *seen, const ice_data_file *fi
   }
   status = ice_store_stat(self->options->catalog->store, file->path, &size, &cause);
   if (status == ICE_NOT_FOUND) {
-    violate(self, "%.*s is listed and not there", ICE_STR_ARG(file->path));
+    ice_violate(&self->violations, "%.*s is listed and not there", ICE_STR_ARG(file->path));
   } else if (status != ICE_OK) {
     if (self->err) {
       *self->err = cause;
     }
     return status;
   } else if (size != file->file_size) {
-    violate(self, "%.*s has %lld bytes, its manifest says %lld", ICE_STR_ARG(file->path), (long long)size,
-            (long long)file->file_size);
+    ice_violate(&self->violations, "%.*s has %lld bytes, its manifest says %lld", ICE_STR_ARG(file->path),
+                (long long)size, (long long)file->file_size);
   }
   self->result->data_files++;
   self->result->rows += file->content == ICE_CONTENT_DATA ? file->record_count : 0;
@@ -324,7 +326,7 @@ ice_status ice_verify_sinks(const ice_table_metadata *metadata,
 ice_status ice_verify_sink(const ice_verify_options *options, ice_verify_report report, void *context,
                            ice_verify_result *out, ice_error *err) {
   *out = (ice_verify_result){0};
-  audit self = {.options = options, .report = report, .context = context, .result = out, .err = err};
+  audit self = {.options = options, .violations = {report, context, &out->violations}, .result = out, .err = err};
   ice_committer committer = {.catalog = options->catalog, .port = options->port, .sink = options->sink};
   ice_status status = ICE_OK;
   ICE_TRY(ice_lead_load(&committer, options->table, &self.lead, err));
@@ -333,7 +335,7 @@ ice_status ice_verify_sink(const ice_verify_options *options, ice_verify_report 
              ICE_STR_ARG(options->sink));
   }
   if (self.lead.rolled_back) {
-    violate(&self, "the table was rolled back behind epoch %lld", (long long)self.lead.position.epoch);
+    ice_violate(&self.violations, "the table was rolled back behind epoch %lld", (long long)self.lead.position.epoch);
   }
   out->epochs = self.lead.position.epoch;
   out->totals = self.lead.position.totals;

@@ -4,6 +4,7 @@
 #include "ingest/epoch_summary.h"
 #include "ingest/row_tally.h"
 #include "ingest/table_scan.h"
+#include "ingest/verify_priv.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,7 +13,6 @@ enum {
   SILENT_POLLS_MAX = 30,  ///< a log that gives nothing for so many polls, though it has more
   DIFFERENCES_MAX = 100000,
   REPORTS_MAX = 20,
-  SHOWN_MAX = 200,
   PREPARE_TRIES = 30
 };
 
@@ -45,8 +45,7 @@ typedef struct difference {
 
 typedef struct comparison {
   const ice_verify_source_options *options;
-  ice_verify_report report;
-  void *context;
+  ice_violations violations;
   ice_verify_source_result *result;
   ice_error *err;
   ice_lead lead;
@@ -61,18 +60,6 @@ typedef struct comparison {
   uint32_t scanned;  ///< the table that a filter is for
   ice_bytes text;
 } comparison;
-
-static void say(comparison *self, const char *format, ...) ICE_PRINTF(2, 3);
-
-static void say(comparison *self, const char *format, ...) {
-  char text[700];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
-  va_end(arguments);
-  self->result->violations++;
-  self->report(self->context, text);
-}
 
 // Epochs and their files ---------------------------------------------------------------------------------------------
 
@@ -454,14 +441,16 @@ static void report_differences(comparison *self, uint32_t table) {
     if (++reported > REPORTS_MAX) {
       self->result->violations++;
     } else if (found->count > 0) {
-      say(self, "%.*s.%.*s lacks %lld row of topic %.*s, partition %d, offset %lld", ICE_IDENT_ARG(ident),
-          (long long)found->count, ICE_STR_ARG(found->topic), found->partition, (long long)found->offset);
+      ice_violate(&self->violations, "%.*s.%.*s lacks %lld row of topic %.*s, partition %d, offset %lld",
+                  ICE_IDENT_ARG(ident), (long long)found->count, ICE_STR_ARG(found->topic), found->partition,
+                  (long long)found->offset);
     } else if (found->partition >= 0) {
-      say(self, "%.*s.%.*s has %lld row too many of topic %.*s, partition %d, offset %lld", ICE_IDENT_ARG(ident),
-          (long long)-found->count, ICE_STR_ARG(found->topic), found->partition, (long long)found->offset);
+      ice_violate(&self->violations, "%.*s.%.*s has %lld row too many of topic %.*s, partition %d, offset %lld",
+                  ICE_IDENT_ARG(ident), (long long)-found->count, ICE_STR_ARG(found->topic), found->partition,
+                  (long long)found->offset);
     } else {
-      say(self, "%.*s.%.*s has %lld row that no record gives, in %.*s", ICE_IDENT_ARG(ident),
-          (long long)-found->count, ICE_STR_ARG(found->topic));
+      ice_violate(&self->violations, "%.*s.%.*s has %lld row that no record gives, in %.*s", ICE_IDENT_ARG(ident),
+                  (long long)-found->count, ICE_STR_ARG(found->topic));
     }
   }
 }
@@ -470,7 +459,7 @@ static void report_differences(comparison *self, uint32_t table) {
 static ice_status compare_table(comparison *self, uint32_t table) {
   ice_status status = read_table(self, table, false);
   if (status == ICE_CORRUPT || status == ICE_NOT_FOUND || status == ICE_UNSUPPORTED) {
-    say(self, "%s", self->err->message);
+    ice_violate(&self->violations, "%s", self->err->message);
     ice_error_clear(self->err);
     self->unreadable[table] = true;
     status = ICE_OK;
@@ -498,7 +487,7 @@ static ice_status name_differences(comparison *self) {
     }
   }
   if (status == ICE_OK && self->result->violations == before) {
-    say(self, "the tables differ from the topic; the rows changed while they were looked at");
+    ice_violate(&self->violations, "the tables differ from the topic; the rows changed while they were looked at");
   }
   return status;
 }
@@ -597,7 +586,7 @@ ice_status ice_verify_source(const ice_verify_source_options *options, ice_verif
   ice_error own = {0};
   *out = (ice_verify_source_result){0};
   comparison self = {
-      .options = options, .report = report, .context = context, .result = out, .err = err ? err : &own};
+      .options = options, .violations = {report, context, &out->violations}, .result = out, .err = err ? err : &own};
   ice_bytes_init(&self.text, ICE_TALLY_ROW_MAX);
   ice_status status = ICE_OK;
   ICE_TRY(open_comparison(&self));

@@ -60,6 +60,7 @@ def test_mixed_load_and_trouble(tmp_path, seed):
         print(f"{len(stream.ledger)} records, {len(rows)} rows, {len(dead)} dead letters, {found['epochs']} epochs, "
               f"{found['source']['epochs']} compared with the topic")
     finally:
+        Processes.kill_all()
         if stream:
             stream.stopped.set()
         broker.stop()

@@ -57,6 +57,7 @@ def test_nothing_is_lost_and_nothing_is_there_twice(tmp_path, seed):
         assert dead == stream.dead_letters()
         print(f"{len(stream.ledger)} records, {len(rows)} rows, {len(dead)} dead letters, {found['epochs']} epochs")
     finally:
+        Processes.kill_all()
         if stream:
             stream.stopped.set()
         broker.stop()

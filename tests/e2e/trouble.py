@@ -10,6 +10,8 @@ SESSION = "session.timeout.ms: \"1000\", heartbeat.interval.ms: \"200\""
 class Processes:
     """The sink's processes, each started again as soon as it was killed."""
 
+    started = []  # of all of them, so that a test that fails leaves none behind
+
     def __init__(self, lake, mode, count):
         self.lake = lake
         self.mode = mode
@@ -22,7 +24,16 @@ class Processes:
         self.lake.configure(interval="50ms", more=more)
         config = self.lake.directory / f"icesink-{self.mode}-{slot}.yaml"
         config.write_text(self.lake.text)
-        return self.lake.start_service(config.name, log=self.logs[slot])
+        process = self.lake.start_service(config.name, log=self.logs[slot])
+        self.started.append(process)
+        return process
+
+    @classmethod
+    def kill_all(cls):
+        for process in cls.started:
+            if process.poll() is None:
+                process.kill()
+        cls.started.clear()
 
     def check(self):
         for slot, process in enumerate(self.running):
