@@ -9,6 +9,8 @@ measure.py print RESULTS                              the table, each sink besid
 
 CPU is user and system time of the process and all it started, until it has ended. The peak is the sum of the high-water marks
 (VmHWM) of its processes, read ten times a second. A topic named start-* has one record a partition: what a sink needs to start."""
+import datetime
+import itertools
 import json
 import os
 import pathlib
@@ -24,7 +26,7 @@ from pyiceberg.transforms import DayTransform
 from pyiceberg.types import DoubleType, LongType, NestedField, StringType, TimestamptzType
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from load_topic import READING, UNIQUE  # noqa: E402
+from load_topic import READING, UNIQUE, readings  # noqa: E402
 
 LIMIT_S = 600
 ICEBERG = {"sensor": StringType(), "site": StringType(), "seq": LongType(), "at": TimestamptzType(),
@@ -51,13 +53,16 @@ def rows_now(uri, name):
 
 
 def check(uri, name, rows):
-    """Neither a count nor a sum alone tells that rows were lost and others doubled."""
-    read = catalog(uri).load_table(name).scan(selected_fields=("seq",)).to_arrow()["seq"].to_pylist()
-    times = [0] * UNIQUE
-    for seq in read:
-        times[seq] += 1
-    if times != [rows // UNIQUE + (seq < rows % UNIQUE) for seq in range(UNIQUE)]:
-        sys.exit(f"{name} has {len(read)} rows, not the {rows} of the topic")
+    """Every reading of the topic stands in the table with its own values, as often as it was produced."""
+    columns = list(ICEBERG)
+    scan = catalog(uri).load_table(name).scan().to_arrow().select(columns)
+    found = scan.group_by(columns).aggregate([([], "count_all")]).sort_by("seq").to_pylist()
+    wanted = [{**reading, "at": datetime.datetime.fromisoformat(reading["at"]),
+               "count_all": rows // UNIQUE + (reading["seq"] < rows % UNIQUE)}
+              for reading in itertools.islice(readings(), min(rows, UNIQUE))]
+    if found != wanted:
+        wrong = next((pair for pair in itertools.zip_longest(found, wanted) if pair[0] != pair[1]))
+        sys.exit(f"{name} has {scan.num_rows} rows of {rows}; the first that differs, found and wanted: {wrong}")
 
 
 def descendants(pid):
