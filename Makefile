@@ -10,6 +10,7 @@ help:
 	@echo "make bench      build and run the benchmarks"
 	@echo "make fuzz       run every fuzz target for SECONDS (60) each"
 	@echo "make torture    kill -9 the sink's processes KILLS (1000) times, the broker too; SEED chooses the run"
+	@echo "make model      check the model of the commit protocol within its large bounds"
 	@echo "make format     lay out the code; make check-format checks it"
 	@echo "make install    install below PREFIX ($(PREFIX))"
 	@echo "make clean      remove build/"
@@ -58,6 +59,10 @@ torture:
 	@KILLS=$(KILLS) SEED=$(SEED) ICESINK_BINARY=$(CURDIR)/build/release/bin/icesink \
 	    .cache/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/e2e/test_torture.py
 
+model:
+	@tools/bootstrap.sh test
+	@model/run.sh large
+
 format check-format:
 	@tools/install_test_tools.sh
 	@tools/format.sh $@
@@ -70,5 +75,5 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: help release run test test-all bench fuzz torture format check-format install clean
+.PHONY: help release run test test-all bench fuzz torture model format check-format install clean
 .DEFAULT_GOAL := help
