@@ -12,6 +12,7 @@ help:
 	@echo "make fuzz       run every fuzz target for SECONDS (60) each"
 	@echo "make torture    kill -9 the sink's processes KILLS (1000) times, the broker too; SEED chooses the run"
 	@echo "make soak       load and trouble of all kinds for MINUTES (30), then verify --source"
+	@echo "make model      check the model of the commit protocol within its large bounds"
 	@echo "make format     lay out the code; make check-format checks it"
 	@echo "make install    install below PREFIX ($(PREFIX))"
 	@echo "make clean      remove build/"
@@ -69,6 +70,10 @@ torture soak:
 	@KILLS=$(KILLS) MINUTES=$(MINUTES) SEED=$(SEED) ICESINK_BINARY=$(CURDIR)/build/release/bin/icesink \
 	    .cache/venv/bin/python -m pytest -q -s -p no:cacheprovider tests/e2e/test_$@.py
 
+model:
+	@tools/bootstrap.sh test
+	@model/run.sh large
+
 format check-format:
 	@tools/install_test_tools.sh
 	@tools/format.sh $@
@@ -81,5 +86,5 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: help release run test test-all bench sim fuzz torture soak format check-format install clean
+.PHONY: help release run test test-all bench sim fuzz torture soak model format check-format install clean
 .DEFAULT_GOAL := help

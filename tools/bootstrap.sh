@@ -9,13 +9,13 @@ set -eu
 build_packages="gcc libc6-dev make cmake ninja-build pkg-config librdkafka-dev libcurl4-openssl-dev libssl-dev
 libjansson-dev libsqlite3-dev libyaml-dev libsnappy-dev libzstd-dev liblz4-dev libdeflate-dev libxxhash-dev
 libmicrohttpd-dev"
-test_packages="libcmocka-dev locales openssl python3 python3-venv git"
+test_packages="libcmocka-dev locales openssl python3 python3-venv git spin"
 
 missing=""
 need() {
     # A command or pkg-config module that is there counts, wherever it came from.
     case $1 in
-        gcc|make|cmake|git|openssl|python3) command -v "$1" >/dev/null 2>&1 && return ;;
+        gcc|make|cmake|git|openssl|python3|spin) command -v "$1" >/dev/null 2>&1 && return ;;
         ninja-build) command -v ninja >/dev/null 2>&1 && return ;;
         pkg-config) command -v pkg-config >/dev/null 2>&1 && return ;;
         python3-venv) python3 -c 'import ensurepip, venv' >/dev/null 2>&1 && return ;;
