@@ -100,7 +100,7 @@ compile() {
 # check NAME EXPECTED SETTINGS...: runs the verifier and prints the line.
 check() {
     name=$1; expected=$2; shift 2
-    (cd "$build/depth" && env "$@" ./pan -m$depth) >"$build/$name.out" 2>&1 || true
+    (cd "$build/depth" && env -i "$@" ./pan -m$depth) >"$build/$name.out" 2>&1 || true
     errors=$(sed -n 's/.*errors: \([0-9]*\).*/\1/p' "$build/$name.out")
     verdict=ok
     if [ "$errors" != "$expected" ] || grep -q 'max search depth too small\|out of memory\|interrupted' "$build/$name.out"; then
@@ -171,8 +171,8 @@ case ${1:-small} in
         settings=$(echo "$mistakes$limits" | awk -v name="$2" '$1 == name { $1 = ""; print }')
         [ -n "$settings" ] || { echo "run.sh: nothing is called $2" >&2; exit 2; }
         # shellcheck disable=SC2086
-        (cd "$build/breadth" && env $settings ./pan >out 2>&1 || true
-            cp protocol.pml.trail ../depth/ && cd ../depth && env $settings ./pan -r protocol.pml.trail 2>&1) |
+        (cd "$build/breadth" && env -i $settings ./pan >out 2>&1 || true
+            cp protocol.pml.trail ../depth/ && cd ../depth && env -i $settings ./pan -S protocol.pml.trail 2>&1) |
             sed -n '/^ *\(W[0-9]\|LEAD\|FOLLOWER\|somebody\|a held\|the \)/p; s/^pan:1: \(.*\) (at depth.*/  => \1/p' ;;
     *)
         echo "usage: run.sh small | large | trace NAME" >&2
