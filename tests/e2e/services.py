@@ -9,6 +9,8 @@ import threading
 import time
 import urllib.request
 
+from lake import parse_segment
+
 SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "tools/services"
 
 
@@ -128,6 +130,11 @@ class Broker:
                 found[message.offset()] = message.value()
         finally:
             consumer.close()
+
+    def log_of(self, topic, partition):
+        """Offsets and values as the broker's own files have them."""
+        for path in sorted((self.directory / "logs" / f"{topic}-{partition}").glob("*.log")):
+            yield from parse_segment(path.read_bytes())
 
     def group_offsets(self, group, topic, partitions):
         from confluent_kafka import Consumer, TopicPartition
