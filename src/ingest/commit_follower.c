@@ -86,31 +86,34 @@ done:
 
 typedef enum finish_step { FINISH_DONE, FINISH_AGAIN } finish_step;
 
+// True where a load shows that a table is not the one that is looked for. One that cannot be read just now may be it.
+static bool is_another(ice_status status, const ice_follower *follower, ice_str uuid) {
+  return status == ICE_NOT_FOUND || (status == ICE_OK && !ice_str_equal(follower->table.metadata->uuid, uuid));
+}
+
 // The table that an epoch is pending for: under its name, or under another one that the sink writes. NOT_FOUND with
 // ICE_ERROR_POLICY where it was dropped or recreated.
 static ice_status find_follower(const ice_committer *committer, const ice_lead *lead,
                                 const ice_pending_follower *pending, ice_table_ident *ident, ice_follower *out,
                                 ice_error *err) {
   ice_status status = ice_table_ident_parse(pending->table, ident, err);
-  if (status == ICE_OK) {
-    status = ice_follower_load(committer, *ident, lead, out, err);
-  }
-  if (status != ICE_NOT_FOUND && (status != ICE_OK || ice_str_equal(out->table.metadata->uuid, pending->uuid))) {
+  if (status != ICE_OK) {
     return status;
   }
-  bool recreated = status == ICE_OK;
-  for (uint32_t i = 0; i < committer->table_count; i++) {
+  status = ice_follower_load(committer, *ident, lead, out, err);
+  bool dropped = status == ICE_NOT_FOUND;
+  for (uint32_t i = 0; i < committer->table_count && is_another(status, out, pending->uuid); i++) {
     ice_follower_deinit(out);
-    status = ice_follower_load(committer, committer->tables[i], lead, out, err);
-    if (status == ICE_OK && ice_str_equal(out->table.metadata->uuid, pending->uuid)) {
-      *ident = committer->tables[i];
-      return ICE_OK;
-    }
+    *ident = committer->tables[i];
+    status = ice_follower_load(committer, *ident, lead, out, err);
+  }
+  if (!is_another(status, out, pending->uuid)) {
+    return status;
   }
   ice_follower_deinit(out);
   ice_error_set(err, ICE_NOT_FOUND,
                 "table %.*s was %s while %lld rows of epoch %lld of sink %.*s were pending for it; see on_recreated",
-                ICE_STR_ARG(pending->table), recreated ? "recreated" : "dropped",
+                ICE_STR_ARG(pending->table), dropped ? "dropped" : "recreated",
                 (long long)pending->manifest.file.added_rows, (long long)lead->pending.epoch,
                 ICE_STR_ARG(committer->sink));
   (void)ice_policy_error(err);

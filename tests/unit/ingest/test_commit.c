@@ -832,6 +832,42 @@ static void test_commit__a_renamed_follower_is_finished_under_its_new_name(void 
   ice_lead_deinit(&now);
 }
 
+static const ice_catalog_interface *whole_interface;
+
+// The catalog, but that one of the sink's tables cannot be loaded just now.
+static ice_status load_all_but_renamed(ice_catalog *self, ice_table_ident ident, ice_table *out, ice_error *err) {
+  if (ice_str_equal_c(ident.name, "renamed")) {
+    *out = (ice_table){0};
+    return ice_error_set(err, ICE_IO, "the catalog is away");
+  }
+  return whole_interface->load_table(self, ident, out, err);
+}
+
+// A table that cannot be read may be the renamed one: nothing is given up for it, also where the policy would.
+static void test_commit__a_table_that_cannot_be_loaded_is_not_taken_for_gone(void **state) {
+  (void)state;
+  static const ice_table_ident renamed = {ICE_STR_INIT("db"), ICE_STR_INIT("renamed")};
+  const ice_table_ident tables[] = {lead, renamed};
+  ice_lead now;
+  bool complete;
+  leave_pending();
+  assert_int_equal(ice_catalog_memory_rename(catalog, follower, renamed, NULL), ICE_OK);
+  b.tables = tables;
+  b.table_count = 2;
+  b.policies.restart_recreated = true;
+  whole_interface = catalog->interface;
+  static ice_catalog_interface broken;
+  broken = *whole_interface;
+  broken.load_table = load_all_but_renamed;
+  catalog->interface = &broken;
+  assert_int_equal(ice_lead_load(&b, lead, &now, NULL), ICE_OK);
+  assert_int_equal(ice_followers_finish(&b, &now, &complete, NULL), ICE_IO);
+  catalog->interface = whole_interface;
+  assert_int_equal(ice_followers_finish(&b, &now, &complete, NULL), ICE_OK);
+  assert_int_equal(total_rows(renamed), 2);
+  ice_lead_deinit(&now);
+}
+
 static void test_commit__a_lead_that_was_rolled_back_stops_or_fences_by_policy(void **state) {
   (void)state;
   ice_epoch epoch;
@@ -939,6 +975,7 @@ int main(void) {
       BOTH(test_commit__a_follower_that_took_another_epoch_of_that_number_stops),
       BOTH(test_commit__a_recreated_follower_is_taken_as_new_by_policy),
       BOTH(test_commit__a_renamed_follower_is_finished_under_its_new_name),
+      BOTH(test_commit__a_table_that_cannot_be_loaded_is_not_taken_for_gone),
       BOTH(test_commit__a_lead_that_was_rolled_back_stops_or_fences_by_policy),
       BOTH(test_commit__a_rollback_is_seen_where_history_has_expired),
       BOTH(test_commit__racing_writers_tile_their_partitions),
