@@ -261,31 +261,39 @@ static ice_status move_to_start(correcting *self, const ice_source_partition *pa
   return add_move(self, &move, err);
 }
 
+static bool is_outside(const ice_source_partition *partition, const ice_position_entry *entry, bool gaps) {
+  return entry && !partition->excluded &&
+         (gaps ? entry->offset < partition->log_start : entry->offset > partition->log_end);
+}
+
 // All partitions of one cause in one epoch.
 static ice_status correct_offsets(const ice_reconcile_options *options, const ice_lead *lead, bool gaps,
                                   bool *corrected, ice_error *err) {
   const ice_policies *policies = &options->committer->policies;
   correcting self;
+  ice_status status = ICE_OK;
   *corrected = false;
-  ice_status status = begin_correction(&self, options, lead, gaps ? ICE_STR("on_gap") : ICE_STR("on_reset"), err);
   for (uint32_t i = 0; status == ICE_OK && i < options->source->partition_count; i++) {
     const ice_source_partition *partition = &options->source->partitions[i];
     const ice_position_entry *entry = ice_position_find(&lead->position, partition->topic, partition->partition);
-    bool outside = entry && !partition->excluded &&
-                   (gaps ? entry->offset < partition->log_start : entry->offset > partition->log_end);
-    if (!outside) {
+    if (!is_outside(partition, entry, gaps)) {
       continue;
     }
-    if (gaps && !policies->skip_gaps) {
-      status = gap_error(partition, entry->offset, err);
-    } else if (!gaps && !policies->reset_to_earliest) {
-      status = reset_error(partition, entry->offset, err);
-    } else {
+    if (gaps ? !policies->skip_gaps : !policies->reset_to_earliest) {
+      return gaps ? gap_error(partition, entry->offset, err) : reset_error(partition, entry->offset, err);
+    }
+    if (!*corrected) {
+      *corrected = true;
+      status = begin_correction(&self, options, lead, gaps ? ICE_STR("on_gap") : ICE_STR("on_reset"), err);
+    }
+    if (status == ICE_OK) {
       status = move_to_start(&self, partition, err);
     }
   }
-  if (status == ICE_OK && self.correction.move_count > 0) {
-    *corrected = true;
+  if (!*corrected) {
+    return status;
+  }
+  if (status == ICE_OK) {
     status = commit(&self, err);
   }
   end_correction(&self);
@@ -400,31 +408,43 @@ static ice_status check_lead_changed(const ice_reconcile_options *options, ice_e
   return ICE_OK;
 }
 
+// Another sink's position, whose property is named `key`: does it read a topic of the source?
+static ice_status check_other_sink(const ice_reconcile_options *options, const ice_property *property,
+                                   ice_error *err) {
+  ice_table_ident lead = options->tables[0];
+  ice_str name =
+      ice_str_make(property->key.data + ICE_PROPERTY_POSITION.size, property->key.size - ICE_PROPERTY_POSITION.size);
+  ice_position other;
+  ice_status status = ice_position_parse(property->value, &other, err);
+  if (status != ICE_OK) {
+    ice_error_prepend(err, "%.*s.%.*s, property %.*s", ICE_IDENT_ARG(lead), ICE_STR_ARG(property->key));
+    return status;
+  }
+  for (uint32_t i = 0; i < other.entry_count && status == ICE_OK; i++) {
+    if (has_topic(options->source, other.entries[i].topic)) {
+      ice_error_set(err, ICE_INVALID_STATE,
+                    "table %.*s.%.*s has no position of sink %.*s, but sink %.*s is at epoch %lld of topic %.*s: a "
+                    "sink that was renamed would read everything again; call it %.*s, or set on_renamed: start",
+                    ICE_IDENT_ARG(lead), ICE_STR_ARG(options->committer->sink), ICE_STR_ARG(name),
+                    (long long)other.epoch, ICE_STR_ARG(other.entries[i].topic), ICE_STR_ARG(name));
+      status = ice_policy_error(err);
+    }
+  }
+  ice_position_deinit(&other);
+  return status;
+}
+
 static ice_status check_renamed(const ice_reconcile_options *options, const ice_lead *lead, ice_error *err) {
   const ice_table_metadata *metadata = lead->table.metadata;
-  const ice_committer *committer = options->committer;
-  ice_position other;
   ice_status status = ICE_OK;
-  for (uint32_t i = 0; i < metadata->property_count && !committer->policies.start_renamed; i++) {
-    ice_str key = metadata->properties[i].key;
-    if (!ice_str_starts_with(key, ICE_PROPERTY_POSITION)) {
-      continue;
-    }
-    ice_str name = ice_str_make(key.data + ICE_PROPERTY_POSITION.size, key.size - ICE_PROPERTY_POSITION.size);
-    ICE_TRY(ice_position_parse(metadata->properties[i].value, &other, err));
-    for (uint32_t j = 0; j < other.entry_count && status == ICE_OK; j++) {
-      if (has_topic(options->source, other.entries[j].topic)) {
-        ice_error_set(err, ICE_INVALID_STATE,
-                      "table %.*s.%.*s has no position of sink %.*s, but sink %.*s is at epoch %lld of topic %.*s: a "
-                      "sink that was renamed would read everything again; call it %.*s, or set on_renamed: start",
-                      ICE_IDENT_ARG(options->tables[0]), ICE_STR_ARG(committer->sink), ICE_STR_ARG(name),
-                      (long long)other.epoch, ICE_STR_ARG(other.entries[j].topic), ICE_STR_ARG(name));
-        status = ice_policy_error(err);
-      }
-    }
-    ice_position_deinit(&other);
+  if (options->committer->policies.start_renamed) {
+    return ICE_OK;
   }
-done:
+  for (uint32_t i = 0; i < metadata->property_count && status == ICE_OK; i++) {
+    if (ice_str_starts_with(metadata->properties[i].key, ICE_PROPERTY_POSITION)) {
+      status = check_other_sink(options, &metadata->properties[i], err);
+    }
+  }
   return status;
 }
 

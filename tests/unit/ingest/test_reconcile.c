@@ -120,6 +120,12 @@ static void start_well(void) {
   }
 }
 
+static void set_topic(ice_str topic) {
+  for (int i = 0; i < PARTITIONS; i++) {
+    self.partitions[i].topic = topic;
+  }
+}
+
 static void start_stops(const char *says) {
   ice_error err = {0};
   assert_int_equal(start(&err), ICE_INVALID_STATE);
@@ -560,14 +566,24 @@ static void test_reconcile__two_sinks_of_two_topics_share_a_table(void **state) 
   start_well();
   consume(0, 5);
   self.sink = ICE_STR("other");
-  for (int i = 0; i < PARTITIONS; i++) {
-    self.partitions[i].topic = ICE_STR("u");
-  }
+  set_topic(ICE_STR("u"));
   start_well();
   consume(0, 3);
   assert_int_equal(verify().violations, 0);
   self.sink = ICE_STR("s");
   assert_int_equal(verify().violations, 0);
+}
+
+// A sink of another topic beside it does not hide the one that reads this topic.
+static void test_reconcile__a_renamed_sink_stops_among_others(void **state) {
+  (void)state;
+  start_well();
+  self.sink = ICE_STR("other");
+  set_topic(ICE_STR("u"));
+  start_well();
+  self.sink = ICE_STR("renamed");
+  set_topic(ICE_STR("t"));
+  start_stops("has no position of sink renamed, but sink s is at epoch 1 of topic t");
 }
 
 static int yes;
@@ -595,6 +611,7 @@ int main(void) {
       BOTH(test_reconcile__a_follower_recreated_under_a_running_sink_stops_it),
       BOTH(test_reconcile__another_lead_in_the_configuration_stops),
       BOTH(test_reconcile__a_renamed_sink_stops_or_begins_anew),
+      BOTH(test_reconcile__a_renamed_sink_stops_among_others),
       BOTH(test_reconcile__two_sinks_of_two_topics_share_a_table),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
