@@ -87,12 +87,14 @@ static void kafka_destroy(ice_source *source) {
   if (self->commits) {
     rd_kafka_queue_destroy(self->commits);
   }
-  ice_kafka_group_destroy(self->group);
+  bool whole = ice_kafka_group_destroy(self->group);
   ice_kafka_topics_deinit(self);
   if (self->client) {
     rd_kafka_destroy_flags(self->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   }
-  ice_kafka_oauth_destroy(self->oauth);
+  if (whole) {
+    ice_kafka_oauth_destroy(self->oauth);
+  }
   free(self->base.partitions);
   free(self->told);
   free(self->leaders);

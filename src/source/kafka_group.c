@@ -20,6 +20,7 @@ struct ice_kafka_group {
   rd_kafka_event_t *waiting;                  ///< a rebalance that was not accepted yet
   rd_kafka_topic_partition_list_t *assigned;  ///< as accepted
   bool joined;
+  bool subscribed;
   bool ever_assigned;
 };
 
@@ -139,15 +140,15 @@ static void leave(ice_kafka_group *group) {
 static bool can_destroy(const ice_kafka_group *group) {
   char strategy[STRATEGY_MAX];
   size_t size = sizeof strategy;
-  return group->ever_assigned || rd_kafka_version() >= STICKY_STATE_VERSION ||
+  return !group->subscribed || group->ever_assigned || rd_kafka_version() >= STICKY_STATE_VERSION ||
          (rd_kafka_conf_get(rd_kafka_conf(group->client), "partition.assignment.strategy", strategy, &size) ==
               RD_KAFKA_CONF_OK &&
           !strstr(strategy, "sticky"));
 }
 
-void ice_kafka_group_destroy(ice_kafka_group *group) {
+bool ice_kafka_group_destroy(ice_kafka_group *group) {
   if (!group) {
-    return;
+    return true;
   }
   if (group->waiting) {
     (void)!ice_kafka_group_accept(group, NULL);
@@ -158,13 +159,15 @@ void ice_kafka_group_destroy(ice_kafka_group *group) {
   if (group->events) {
     rd_kafka_queue_destroy(group->events);
   }
-  if (group->client && can_destroy(group)) {
+  bool whole = !group->client || can_destroy(group);
+  if (group->client && whole) {
     rd_kafka_destroy_flags(group->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   }
   if (group->assigned) {
     rd_kafka_topic_partition_list_destroy(group->assigned);
   }
   free(group);
+  return whole;
 }
 
 static ice_status subscribe(ice_kafka_group *group, const ice_kafka_options *options, ice_error *err) {
@@ -249,9 +252,11 @@ ice_status ice_kafka_group_create(const ice_kafka_options *options, ice_kafka_oa
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a consumer group");
   }
   ICE_TRY(subscribe(group, options, err));
+  group->subscribed = true;
   *out = group;
   group = NULL;
 done:
-  ice_kafka_group_destroy(group);
+  // One that has not subscribed is destroyed whole.
+  (void)ice_kafka_group_destroy(group);
   return status;
 }

@@ -15,8 +15,9 @@ typedef struct ice_kafka_group ice_kafka_group;
 /// NO_MEMORY. Threads: the source's own.
 ICE_MUST_CHECK ice_status ice_kafka_group_create(const ice_kafka_options *options, ice_kafka_oauth *oauth,
                                                  ice_kafka_group **out, ice_error *err);
-/// Leave the group, waiting at most two seconds for it. Accepts NULL.
-void ice_kafka_group_destroy(ice_kafka_group *group);
+/// Leave the group, waiting at most two seconds for it. Accepts NULL. False where the client had to be given up: it may go on
+/// asking `oauth` for tokens, which has to live as long as the process then.
+bool ice_kafka_group_destroy(ice_kafka_group *group);
 
 /// Keep the membership alive and look for a rebalance. True while one waits to be accepted: the group stands still until
 /// then, so that what was read under the old assignment can be committed first.
