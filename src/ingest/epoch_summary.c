@@ -2,23 +2,11 @@
 
 #include <stdio.h>
 
-enum { NUMBER_TEXT = 48 };
+enum { NUMBER_TEXT = 48, KEY_MAX = 32 };
 
-/// The numbers of a summary, for writing and reading alike.
-static const struct {
-  const char *key;
-  size_t at;
-} counts_of_summary[] = {
-    {"icesink.records", offsetof(ice_counts, records)},
-    {"icesink.gaps", offsetof(ice_counts, gaps)},
-    {"icesink.elements", offsetof(ice_counts, elements)},
-    {"icesink.rows", offsetof(ice_counts, rows)},
-    {"icesink.dead-letters", offsetof(ice_counts, dead_letters)},
-    {"icesink.filtered", offsetof(ice_counts, filtered)},
-};
-
-static int64_t *count_at(ice_counts *counts, size_t i) {
-  return (int64_t *)(void *)((uint8_t *)counts + counts_of_summary[i].at);
+// "icesink.records", …
+static void count_key(size_t index, char out[KEY_MAX]) {
+  snprintf(out, KEY_MAX, "icesink.%s", ice_count_name(index));
 }
 
 bool ice_epoch_summary_read(const ice_snapshot *snapshot, ice_str sink, ice_epoch_summary *out) {
@@ -27,8 +15,10 @@ bool ice_epoch_summary_read(const ice_snapshot *snapshot, ice_str sink, ice_epoc
   if (!owner.data || !ice_str_equal(owner, sink) || out->epoch <= 0) {
     return false;
   }
-  for (size_t i = 0; i < ICE_COUNT_OF(counts_of_summary); i++) {
-    *count_at(&out->counts, i) = ice_snapshot_summary_i64(snapshot, counts_of_summary[i].key, -1);
+  for (size_t i = 0; i < ICE_COUNT_FIELDS; i++) {
+    char key[KEY_MAX];
+    count_key(i, key);
+    *ice_count_at(&out->counts, i) = ice_snapshot_summary_i64(snapshot, key, -1);
   }
   out->ranges = ice_snapshot_summary(snapshot, "icesink.ranges");
   out->policy = ice_snapshot_summary(snapshot, "icesink.policy");
@@ -71,8 +61,8 @@ typedef struct summary_writer {
 
 static ice_status put_text(const summary_writer *writer, const char *key, ice_str value, ice_error *err) {
   ice_property *property = &writer->out[(*writer->count)++];
-  property->key = ice_str_of(key);
-  return ice_arena_copy_str(writer->arena, value, &property->value, err);
+  ice_status status = ice_arena_copy_str(writer->arena, ice_str_of(key), &property->key, err);
+  return status == ICE_OK ? ice_arena_copy_str(writer->arena, value, &property->value, err) : status;
 }
 
 static ice_status put_number(const summary_writer *writer, const char *key, int64_t value, ice_error *err) {
@@ -102,8 +92,10 @@ ice_status ice_epoch_summary_write(const ice_epoch *epoch, int64_t number, ice_s
   *count = 0;
   ICE_TRY(put_text(&writer, "icesink.sink", sink, err));
   ICE_TRY(put_number(&writer, "icesink.epoch", number, err));
-  for (size_t i = 0; i < ICE_COUNT_OF(counts_of_summary); i++) {
-    ICE_TRY(put_number(&writer, counts_of_summary[i].key, *count_at(&counts, i), err));
+  for (size_t i = 0; i < ICE_COUNT_FIELDS; i++) {
+    char key[KEY_MAX];
+    count_key(i, key);
+    ICE_TRY(put_number(&writer, key, *ice_count_at(&counts, i), err));
   }
   ICE_TRY(put_ranges(&writer, "icesink.ranges", epoch->ranges, epoch->range_count, err));
   if (correction) {

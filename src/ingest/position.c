@@ -2,22 +2,30 @@
 
 #include "iceberg/iceberg_json.h"
 
+const char *ice_count_name(size_t index) {
+  static const char *const names[ICE_COUNT_FIELDS] = {"records", "gaps",         "elements",
+                                                      "rows",    "dead-letters", "filtered"};
+  return names[index];
+}
+
+int64_t *ice_count_at(ice_counts *counts, size_t index) {
+  int64_t *const fields[ICE_COUNT_FIELDS] = {&counts->records, &counts->gaps,         &counts->elements,
+                                             &counts->rows,    &counts->dead_letters, &counts->filtered};
+  return fields[index];
+}
+
 void ice_counts_add(ice_counts *counts, const ice_counts *more) {
-  counts->records += more->records;
-  counts->gaps += more->gaps;
-  counts->elements += more->elements;
-  counts->rows += more->rows;
-  counts->dead_letters += more->dead_letters;
-  counts->filtered += more->filtered;
+  ice_counts from = *more;
+  for (size_t i = 0; i < ICE_COUNT_FIELDS; i++) {
+    *ice_count_at(counts, i) += *ice_count_at(&from, i);
+  }
 }
 
 void ice_counts_subtract(ice_counts *counts, const ice_counts *less) {
-  counts->records -= less->records;
-  counts->gaps -= less->gaps;
-  counts->elements -= less->elements;
-  counts->rows -= less->rows;
-  counts->dead_letters -= less->dead_letters;
-  counts->filtered -= less->filtered;
+  ice_counts from = *less;
+  for (size_t i = 0; i < ICE_COUNT_FIELDS; i++) {
+    *ice_count_at(counts, i) -= *ice_count_at(&from, i);
+  }
 }
 
 void ice_position_init(ice_position *position) {
@@ -59,6 +67,16 @@ static ice_status grow(ice_position *position, ice_error *err) {
   return ICE_OK;
 }
 
+// Adds an entry of a partition that the position does not have; its topic is copied.
+static ice_status append_entry(ice_position *position, ice_position_entry entry, ice_error *err) {
+  ice_status status = ICE_OK;
+  ICE_TRY(grow(position, err));
+  ICE_TRY(ice_arena_copy_str(&position->arena, entry.topic, &entry.topic, err));
+  position->entries[position->entry_count++] = entry;
+done:
+  return status;
+}
+
 ice_status ice_position_set(ice_position *position, ice_str topic, int32_t partition, int64_t start, int64_t offset,
                             ice_error *err) {
   ice_position_entry *known = ice_position_find(position, topic, partition);
@@ -66,21 +84,14 @@ ice_status ice_position_set(ice_position *position, ice_str topic, int32_t parti
     known->offset = offset;
     return ICE_OK;
   }
-  ice_status status = ICE_OK;
-  ice_position_entry entry = {.partition = partition, .start = start, .offset = offset};
-  ICE_TRY(grow(position, err));
-  ICE_TRY(ice_arena_copy_str(&position->arena, topic, &entry.topic, err));
-  position->entries[position->entry_count++] = entry;
-done:
-  return status;
+  const ice_position_entry entry = {.topic = topic, .partition = partition, .start = start, .offset = offset};
+  return append_entry(position, entry, err);
 }
 
 ice_status ice_position_copy(const ice_position *position, ice_position *out, ice_error *err) {
   ice_status status = ICE_OK;
   for (uint32_t i = 0; i < position->entry_count; i++) {
-    const ice_position_entry *entry = &position->entries[i];
-    ICE_TRY(ice_position_set(out, entry->topic, entry->partition, entry->start, entry->offset, err));
-    out->entries[out->entry_count - 1].moved = entry->moved;
+    ICE_TRY(append_entry(out, position->entries[i], err));
   }
   for (uint32_t i = 0; i < position->replaced_count; i++) {
     ICE_TRY(ice_position_add_replaced(out, position->replaced[i], err));
@@ -115,13 +126,9 @@ ice_status ice_position_add_replaced(ice_position *position, ice_str uuid, ice_e
 
 static ice_status parse_counts(const json_t *object, ice_counts *out, ice_error *err) {
   ice_status status = ICE_OK;
-  ICE_TRY(ice_json_get_i64(object, "records", &out->records, err));
-  ICE_TRY(ice_json_get_i64(object, "gaps", &out->gaps, err));
-  ICE_TRY(ice_json_get_i64(object, "elements", &out->elements, err));
-  ICE_TRY(ice_json_get_i64(object, "rows", &out->rows, err));
-  ICE_TRY(ice_json_get_i64(object, "dead-letters", &out->dead_letters, err));
-  ICE_TRY(ice_json_get_i64(object, "filtered", &out->filtered, err));
-done:
+  for (size_t i = 0; i < ICE_COUNT_FIELDS && status == ICE_OK; i++) {
+    status = ice_json_get_i64(object, ice_count_name(i), ice_count_at(out, i), err);
+  }
   return status;
 }
 
@@ -265,14 +272,11 @@ static ice_status format_offsets(const ice_position *position, entry_member memb
 }
 
 static ice_status format_counts(const ice_counts *counts, json_t *out, ice_error *err) {
+  ice_counts from = *counts;
   ice_status status = ICE_OK;
-  ICE_TRY(ice_json_put(out, "records", json_integer(counts->records), err));
-  ICE_TRY(ice_json_put(out, "gaps", json_integer(counts->gaps), err));
-  ICE_TRY(ice_json_put(out, "elements", json_integer(counts->elements), err));
-  ICE_TRY(ice_json_put(out, "rows", json_integer(counts->rows), err));
-  ICE_TRY(ice_json_put(out, "dead-letters", json_integer(counts->dead_letters), err));
-  ICE_TRY(ice_json_put(out, "filtered", json_integer(counts->filtered), err));
-done:
+  for (size_t i = 0; i < ICE_COUNT_FIELDS && status == ICE_OK; i++) {
+    status = ice_json_put(out, ice_count_name(i), json_integer(*ice_count_at(&from, i)), err);
+  }
   return status;
 }
 

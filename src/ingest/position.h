@@ -19,6 +19,12 @@ typedef struct ice_counts {
   int64_t filtered;
 } ice_counts;
 
+enum { ICE_COUNT_FIELDS = 6 };
+
+/// Name of count `index` as position and summary have it ("records", "dead-letters", …), and its place.
+const char *ice_count_name(size_t index);
+int64_t *ice_count_at(ice_counts *counts, size_t index);
+
 void ice_counts_add(ice_counts *counts, const ice_counts *more);
 void ice_counts_subtract(ice_counts *counts, const ice_counts *less);
 
