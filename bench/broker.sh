@@ -4,6 +4,7 @@
 #   bench/broker.sh      needs what `make test` installs, and about 2 GB below TMPDIR
 set -eu
 cd "$(dirname "$0")/.."
+. bench/common.sh
 program=$PWD/build/release/bin/icesink
 python=.cache/venv/bin/python
 work=$(mktemp -d "${TMPDIR:-/tmp}/icesink-broker-XXXXXX")
@@ -15,19 +16,6 @@ stop() {
 trap stop EXIT
 broker=$(tools/services/kafka.sh start "$work/broker")
 registry=$(tools/services/registry.sh start "$work/registry")
-
-readings="
-  columns:
-    sensor:      {path: sensor, type: string, required: true}
-    site:        {path: site, type: string, required: true}
-    seq:         {path: seq, type: long, required: true}
-    at:          {path: at, type: timestamp, required: true}
-    temperature: {path: temperature, type: double, required: true}
-    humidity:    {path: humidity, type: double, required: true}
-    pressure:    {path: pressure, type: double, required: true}
-    status:      {path: status, type: string, required: true}
-    note:        {path: note, type: string}
-  partition: [days(at)]"
 
 configure() { # configure TOPIC DECODE PIPELINE INTERVAL MORE
     rm -rf "$work/out"
@@ -45,12 +33,9 @@ http: "off"
 END
 }
 measure() { # measure TITLE COMMAND-PREFIX
-    # shellcheck disable=SC2086
-    $2 "$program" run "$work/out/bench.yaml" --until-end --json >"$work/out/summary.json" 2>"$work/out/log" ||
-        { cat "$work/out/log" >&2; exit 1; }
-    value() { grep -o "\"$1\":[0-9.]*" "$work/out/summary.json" | cut -d: -f2; }
-    awk -v title="$1" -v elements="$(value elements)" -v cpu="$(value cpu_seconds)" -v wall="$(value seconds)" \
-        -v memory="$(value peak_resident_bytes)" \
+    run_to_end "$work/out" "$2"
+    awk -v title="$1" -v elements="$(value "$work/out" elements)" -v cpu="$(value "$work/out" cpu_seconds)" \
+        -v wall="$(value "$work/out" seconds)" -v memory="$(value "$work/out" peak_resident_bytes)" \
         'BEGIN { printf "| %-34s | %8d | %6.0f k | %6.0f k | %5.0f MiB |\n", title, elements, elements / cpu / 1000, elements / wall / 1000, memory / 1048576 }'
 }
 both() { # both TITLE TOPIC DECODE PIPELINE: three runs pinned, one not
@@ -82,14 +67,14 @@ echo
 echo "| run                                |  elements | per CPU-s | per second |   peak   |"
 echo "|---|---|---|---|---|"
 both "health messages (samples)" health "registry: \"$registry\"" "{preset: health}"
-both "flat Avro" flat-avro "registry: \"$registry\"" "$readings"
-both "flat JSON" flat-json "format: json" "$readings"
+both "flat Avro" flat-avro "registry: \"$registry\"" "$readings_pipeline"
+both "flat JSON" flat-json "format: json" "$readings_pipeline"
 echo
 echo "| from the start of the program to its first commit (interval 1 ms) | |"
 echo "|---|---|"
-configure flat-json "format: json" "$readings" 1ms ""
+configure flat-json "format: json" "$readings_pipeline" 1ms ""
 first_commit "new tables, assigned"
 first_commit "after kill -9, assigned"
-configure flat-json "format: json" "$readings" 1ms ", assignment: group, properties: {group.instance.id: one}"
+configure flat-json "format: json" "$readings_pipeline" 1ms ", assignment: group, properties: {group.instance.id: one}"
 first_commit "new tables, static member"
 first_commit "after kill -9, static member"

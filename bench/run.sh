@@ -5,6 +5,7 @@
 # The topic is generated before, so the generator's CPU is not in the figures.
 set -eu
 cd "$(dirname "$0")/.."
+. bench/common.sh
 program=$PWD/build/release/bin/icesink
 work=$(mktemp -d "${TMPDIR:-/tmp}/icesink-bench-XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -34,12 +35,9 @@ run() { # run TITLE TOPIC PARTITION INTERVAL MEMORY COMPRESSION [FORMAT]
     measure "$1"
 }
 measure() { # measure TITLE: run what stands in out/bench.yaml
-    # shellcheck disable=SC2086
-    $pin "$program" run "$work/out/bench.yaml" --until-end --json >"$work/out/summary.json" 2>"$work/out/log" ||
-        { cat "$work/out/log" >&2; exit 1; }
-    value() { grep -o "\"$1\":[0-9.]*" "$work/out/summary.json" | cut -d: -f2; }
-    awk -v title="$1" -v elements="$(value elements)" -v cpu="$(value cpu_seconds)" \
-        -v memory="$(value peak_resident_bytes)" -v files="$(value data_files)" \
+    run_to_end "$work/out" "$pin"
+    awk -v title="$1" -v elements="$(value "$work/out" elements)" -v cpu="$(value "$work/out" cpu_seconds)" \
+        -v memory="$(value "$work/out" peak_resident_bytes)" -v files="$(value "$work/out" data_files)" \
         'BEGIN { printf "| %-46s | %10d | %8.0f k | %6.0f MiB | %6d |\n", title, elements, elements / cpu / 1000, memory / 1048576, files }'
 }
 

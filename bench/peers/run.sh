@@ -6,6 +6,7 @@
 set -euf
 cd "$(dirname "$0")/../.."
 here=bench/peers
+. bench/common.sh
 program=$PWD/build/release/bin/icesink
 python=$PWD/.cache/venv/bin/python
 records=${RECORDS:-2000000}
@@ -38,18 +39,7 @@ name: peers
 source:
   kafka: {brokers: "$broker", topics: [$1], group: icesink-$1}
   decode: {$decode}
-pipeline:
-  columns:
-    sensor:      {path: sensor, type: string, required: true}
-    site:        {path: site, type: string, required: true}
-    seq:         {path: seq, type: long, required: true}
-    at:          {path: at, type: timestamp, required: true}
-    temperature: {path: temperature, type: double, required: true}
-    humidity:    {path: humidity, type: double, required: true}
-    pressure:    {path: pressure, type: double, required: true}
-    status:      {path: status, type: string, required: true}
-    note:        {path: note, type: string}
-  partition: [days(at)]
+pipeline: $readings_pipeline
 tables: {data: peers.readings, dead_letters: peers.errors, create: true}
 catalog: {name: peers, uri: "$out/catalog.db", warehouse: "$out/warehouse"}
 commit: {interval: 10s}
