@@ -91,11 +91,12 @@ static bool is_another(ice_status status, const ice_follower *follower, ice_str 
   return status == ICE_NOT_FOUND || (status == ICE_OK && !ice_str_equal(follower->table.metadata->uuid, uuid));
 }
 
-// The table that an epoch is pending for: under its name, or under another one that the sink writes. NOT_FOUND with
-// ICE_ERROR_POLICY where it was dropped or recreated.
+// The table that an epoch is pending for: under its name, or under another one that the sink writes. `*gone` where it was
+// dropped or recreated; `err` says so then, as the stop of a policy.
 static ice_status find_follower(const ice_committer *committer, const ice_lead *lead,
                                 const ice_pending_follower *pending, ice_table_ident *ident, ice_follower *out,
-                                ice_error *err) {
+                                bool *gone, ice_error *err) {
+  *gone = false;
   ice_status status = ice_table_ident_parse(pending->table, ident, err);
   if (status != ICE_OK) {
     return status;
@@ -111,13 +112,13 @@ static ice_status find_follower(const ice_committer *committer, const ice_lead *
     return status;
   }
   ice_follower_deinit(out);
-  ice_error_set(err, ICE_NOT_FOUND,
+  *gone = true;
+  ice_error_set(err, ICE_INVALID_STATE,
                 "table %.*s was %s while %lld rows of epoch %lld of sink %.*s were pending for it; see on_recreated",
                 ICE_STR_ARG(pending->table), dropped ? "dropped" : "recreated",
                 (long long)pending->manifest.file.added_rows, (long long)lead->pending.epoch,
                 ICE_STR_ARG(committer->sink));
-  (void)ice_policy_error(err);
-  return ICE_NOT_FOUND;
+  return ice_policy_error(err);
 }
 
 static ice_status append_part(const ice_committer *committer, const ice_lead *lead,
@@ -158,8 +159,9 @@ static ice_status finish_once(const ice_committer *committer, const ice_lead *le
   ice_follower follower = {0};
   ice_table_ident ident;
   *step = FINISH_DONE;
-  ice_status status = find_follower(committer, lead, pending, &ident, &follower, err);
-  if (status == ICE_NOT_FOUND && committer->policies.restart_recreated) {
+  bool gone;
+  ice_status status = find_follower(committer, lead, pending, &ident, &follower, &gone, err);
+  if (gone && committer->policies.restart_recreated) {
     const ice_log_field fields[] = {ICE_LOG_TEXT("table", pending->table),
                                     ICE_LOG_NUMBER("epoch", lead->pending.epoch),
                                     ICE_LOG_NUMBER("rows", pending->manifest.file.added_rows)};

@@ -28,8 +28,8 @@ typedef struct sink {
   int64_t refresh_ms;
   bool failing;
   uint32_t fenced;
-  uint32_t
-      unsettled;  ///< how often the log has lost the wanted offset since `unsettled_epochs` epochs were committed
+  /// How often the log has lost the wanted offset since `unsettled_epochs` epochs were committed.
+  uint32_t unsettled;
   int64_t unsettled_epochs;
   int64_t *added;  ///< per partition: what the ingest has taken, open epoch included
   uint32_t added_count;
@@ -464,10 +464,10 @@ done:
 // The log has lost the wanted offset while it was read: as at a start, the policies say what becomes of it. A log that says
 // so again and again without a commit in between is no matter of a policy.
 static bool may_settle(sink *self, ice_status status, const ice_error *err) {
-  int64_t epochs = ice_ingest_get_totals(self->options->ingest).epochs;
   if (status != ICE_NOT_FOUND || (err->flags & ICE_ERROR_POLICY) == 0) {
     return false;
   }
+  int64_t epochs = ice_ingest_get_totals(self->options->ingest).epochs;
   self->unsettled = epochs == self->unsettled_epochs ? self->unsettled + 1 : 1;
   self->unsettled_epochs = epochs;
   return self->unsettled <= UNSETTLED_MAX;

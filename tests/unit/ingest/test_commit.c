@@ -264,7 +264,7 @@ static void expect_policy(const ice_committer *who, ice_epoch *epoch, const char
   ice_attempt outcome;
   ice_error err = {0};
   ice_status status = ice_commit_attempt(who, epoch, &outcome, &err);
-  if (status != ICE_INVALID_STATE && status != ICE_NOT_FOUND) {
+  if (status != ICE_INVALID_STATE) {
     fail_msg("%s %s", ice_status_name(status), err.message);
   }
   assert_true((err.flags & ICE_ERROR_POLICY) != 0);
@@ -823,7 +823,7 @@ static void test_commit__a_renamed_follower_is_finished_under_its_new_name(void 
   leave_pending();
   assert_int_equal(ice_catalog_memory_rename(catalog, follower, renamed, NULL), ICE_OK);
   assert_int_equal(ice_lead_load(&b, lead, &now, NULL), ICE_OK);
-  assert_int_equal(ice_followers_finish(&b, &now, &complete, NULL), ICE_NOT_FOUND);
+  assert_int_equal(ice_followers_finish(&b, &now, &complete, NULL), ICE_INVALID_STATE);
   b.tables = tables;
   b.table_count = 2;
   assert_int_equal(ice_followers_finish(&b, &now, &complete, NULL), ICE_OK);
