@@ -1,5 +1,6 @@
 #include "cli/cli_sink.h"
 
+#include "cli/cli_catalog.h"
 #include "cli/cli_source.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +77,12 @@ static ice_status open_tables(ice_cli_sink *self, bool create, ice_error *err) {
   ice_status status = ICE_OK;
   ICE_TRY(ice_cli_read_pipeline(&self->settings, &self->spec, err));
   ICE_TRY(ice_cli_tables_read(&self->settings, &self->spec, &self->tables, err));
-  ICE_TRY(ice_cli_open_catalog(&self->settings, create, &self->catalog, err));
+  const ice_cli_catalog_options catalog = {.settings = &self->settings,
+                                           .create = create,
+                                           .observer = self->observer,
+                                           .budget = &self->budget,
+                                           .stop = self->stop};
+  ICE_TRY(ice_cli_open_catalog(&catalog, &self->catalog, err));
   if (create) {
     ICE_TRY(ice_cli_create_tables(self->catalog, &self->spec, &self->tables, &created, err));
   }

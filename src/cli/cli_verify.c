@@ -1,3 +1,4 @@
+#include "cli/cli_catalog.h"
 #include "cli/cli_sink.h"
 #include "ingest/verify_source.h"
 #include "json/json_text.h"
@@ -214,7 +215,7 @@ static int run_verify(int count, char **arguments) {
   self.json = read.json;
   ICE_TRY(ice_table_ident_parse(ice_str_of(read.positional[0]), &self.ident, err));
   ICE_TRY(ice_cli_table_settings(&read, &settings, err));
-  ICE_TRY(ice_cli_open_catalog(&settings, false, &self.catalog, err));
+  ICE_TRY(ice_cli_open_catalog(&(ice_cli_catalog_options){.settings = &settings}, &self.catalog, err));
   ICE_TRY(ice_catalog_load_table(self.catalog, self.ident, &table, err));
   if (self.from_source) {
     ICE_TRY(open_sink(&self, &read, err));
