@@ -15,7 +15,7 @@ typedef struct ice_aws_credentials {
 
 /// Stands in place of the payload's digest where the payload is not signed: the connection must be TLS.
 #define ICE_SIGV4_UNSIGNED_PAYLOAD ICE_STR("UNSIGNED-PAYLOAD")
-enum { ICE_SHA256_HEX_SIZE = 64, ICE_SIGV4_HEADERS_ADDED_MAX = 4 };
+enum { ICE_SHA256_HEX_SIZE = 64, ICE_SIGV4_HEADERS_ADDED_MAX = 5 };
 
 typedef struct ice_sigv4_scope {
   ice_str region;
@@ -26,10 +26,10 @@ typedef struct ice_sigv4_scope {
 /// The SHA-256 of `data` as small hexadecimal digits, without a terminating zero byte.
 void ice_sha256_hex(ice_str data, char out[ICE_SHA256_HEX_SIZE]);
 
-/// Sign a request: adds host (where it is not among them), x-amz-date, x-amz-content-sha256, x-amz-security-token and
-/// authorization to `headers`, which has room for all of them; `*header_count` grows. Every header that is there already is
-/// signed too. `payload_sha256` is hexadecimal, or ICE_SIGV4_UNSIGNED_PAYLOAD. The path of `url` is taken as it stands for "s3"
-/// and encoded once more for other services; the query may be in any order.
+/// Sign a request: adds host (where it is not among them), x-amz-date, x-amz-content-sha256 (for "s3"), x-amz-security-token
+/// (where there is one) and authorization to `headers`, which has room for all of them; `*header_count` grows. Every header that
+/// is there already is signed too. `payload_sha256` is hexadecimal, or ICE_SIGV4_UNSIGNED_PAYLOAD. The path of `url` is taken as
+/// it stands for "s3", and for other services normalised and encoded once more; the query may be in any order.
 ///
 /// Ownership: new texts are from `arena`. Errors: INVALID_ARGUMENT (URL), LIMIT, NO_MEMORY. No message holds a secret.
 /// Threads: any.
