@@ -499,7 +499,7 @@ ice_status ice_catalog_rest_open(ice_rest_session *session, ice_store *store, ic
     ice_store_destroy(store);
     return ice_error_set(err, ICE_NO_MEMORY, "out of memory for a catalog");
   }
-  self->base = (ice_catalog){.interface = &rest_interface, .atomic = session->atomic, .store = store};
+  self->base = (ice_catalog){.interface = &rest_interface, .atomic = session->atomic, .remote = true, .store = store};
   self->session = session;
   self->s3 = s3;
   ice_map_init(&self->access, ACCESS_MAX);

@@ -107,6 +107,9 @@ static size_t give_body(char *data, size_t one, size_t count, void *context) {
 // libcurl asks for this when it has to begin again on a fresh connection.
 static int rewind_body(void *context, curl_off_t offset, int origin) {
   ice_http_transfer *self = context;
+  if (self->once && self->sent > 0) {
+    return CURL_SEEKFUNC_FAIL;
+  }
   if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > self->body.size) {
     return CURL_SEEKFUNC_CANTSEEK;
   }
@@ -254,6 +257,7 @@ ice_status ice_http_transfer_prepare(ice_http_transfer *self, const ice_http_set
   self->sent = 0;
   self->moved_at_ms = ice_http_now_ms();
   self->refused = ICE_OK;
+  self->once = request->once;
   self->message[0] = '\0';
   ice_status status = ICE_OK;
   if (ice_str_equal(ice_http_url_shown(ice_str_of(request->url)), ICE_STR("(URL with credentials)"))) {

@@ -139,7 +139,7 @@ static ice_status append_part(const ice_committer *committer, const ice_lead *le
   ice_table_commit commit = {.ident = ident, .change = ice_build_change(&build), .base = &follower->table};
   status = ice_catalog_commit(committer->catalog, &commit, 1, err);
   if (status == ICE_CONFLICT || status == ICE_COMMIT_UNKNOWN) {
-    if (status == ICE_CONFLICT) {
+    if (status == ICE_CONFLICT && !committer->catalog->remote) {
       ice_build_discard(committer, &build);
     }
     *step = FINISH_AGAIN;
