@@ -64,6 +64,9 @@ ice_status ice_lead_load(const ice_committer *committer, ice_table_ident ident, 
   ice_str text;
   ice_status status = ICE_OK;
   ICE_TRY(ice_catalog_load_table(committer->catalog, ident, &out->table, err));
+  if (committer->watch) {
+    committer->watch(committer->watcher, ident, out->table.metadata);
+  }
   ICE_TRY(check_uuid(committer, ident, out, err));
   ICE_TRY(read_property(committer, &out->table, ICE_PROPERTY_POSITION, &text, &key, err));
   if (text.data) {

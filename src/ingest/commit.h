@@ -35,6 +35,9 @@ typedef struct ice_committer {
   uint32_t table_count;
   /// The lead must be this one; empty: any.
   ice_str lead_uuid;
+  /// Told of every table as it is loaded for an attempt; `watcher` is its first argument. May be NULL.
+  void (*watch)(void *watcher, ice_table_ident ident, const ice_table_metadata *metadata);
+  void *watcher;
 } ice_committer;
 
 /// The lead as one load showed it: everything that an attempt checks and builds comes from it.

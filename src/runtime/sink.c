@@ -299,6 +299,36 @@ static ice_status drain(sink *self, bool drop, ice_error *err) {
   return status;
 }
 
+static ice_status start_workers(sink *self, ice_error *err) {
+  const ice_workers_options workers = {.pipeline = self->options->pipeline,
+                                       .count = self->options->workers,
+                                       .source = self->options->source,
+                                       .budget = self->options->budget,
+                                       .observer = self->options->observer,
+                                       .stop = self->options->stop};
+  return ice_workers_create(&workers, &self->workers, err);
+}
+
+// Others have changed a table's columns or partitions: from the next epoch on rows are made for what it is now. Nothing is
+// open and nothing under way.
+static ice_status follow_tables(sink *self, ice_error *err) {
+  ice_status status = ICE_OK;
+  if (!ice_ingest_tables_changed(self->options->ingest)) {
+    return ICE_OK;
+  }
+  ice_observe_log(self->options->observer, ICE_LOG_INFO,
+                  ICE_STR("A table's schema or partition spec was changed; following it"), NULL, 0);
+  ice_workers_destroy(self->workers);
+  self->workers = NULL;
+  ICE_TRY(ice_ingest_reload(self->options->ingest, err));
+  if (self->options->rebind) {
+    ICE_TRY(self->options->rebind(self->options->rebind_context, err));
+  }
+  ICE_TRY(start_workers(self, err));
+done:
+  return status;
+}
+
 static ice_status checkpoint(sink *self, ice_error *err) {
   ice_ingest *ingest = self->options->ingest;
   ice_status status = ICE_OK;
@@ -312,6 +342,7 @@ static ice_status checkpoint(sink *self, ice_error *err) {
     ice_observe_sample(self->options->observer, "icesink_commit_seconds", (double)self->last_commit / 1000);
     tell_positions(self);
   }
+  ICE_TRY(follow_tables(self, err));
   self->epoch_ms = now_ms(self);
 done:
   return status;
@@ -326,6 +357,7 @@ static ice_status begin_again(sink *self, ice_error *err) {
   ICE_TRY(ice_ingest_start(self->options->ingest, self->options->source, err));
   ICE_TRY(begin_positions(self, err));
   tell_positions(self);
+  ICE_TRY(follow_tables(self, err));
   self->epoch_ms = now_ms(self);
 done:
   return status;
@@ -520,13 +552,7 @@ ice_status ice_sink_run(const ice_sink_options *options, ice_sink_progress *out,
   ice_error own = {0};
   ice_error *error = err ? err : &own;
   sink self = {.options = options, .commit_ms = -1, .last_commit = -1};
-  ice_workers_options workers = {.pipeline = options->pipeline,
-                                 .count = options->workers,
-                                 .source = options->source,
-                                 .budget = options->budget,
-                                 .observer = options->observer,
-                                 .stop = options->stop};
-  ice_status status = ice_workers_create(&workers, &self.workers, error);
+  ice_status status = start_workers(&self, error);
   if (status == ICE_OK) {
     self.started_ms = now_ms(&self);
     status = run(&self, error);
