@@ -1,6 +1,7 @@
 #include "http/http_client.h"
 
 #include "http/http_multi.h"
+#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,6 +35,19 @@ ice_str ice_http_response_header(const ice_http_response *response, const char *
     at += size + 1;
   }
   return (ice_str){0};
+}
+
+bool ice_http_response_date(const ice_http_response *response, int64_t *out_us) {
+  char text[64];
+  ice_str value = ice_http_response_header(response, "date");
+  if (value.size == 0 || value.size >= sizeof text) {
+    return false;
+  }
+  memcpy(text, value.data, value.size);
+  text[value.size] = '\0';
+  time_t seconds = curl_getdate(text, NULL);
+  *out_us = (int64_t)seconds * 1000000;
+  return seconds > 0;
 }
 
 ice_status ice_http_client_create(const ice_http_options *options, ice_http_client **out, ice_error *err) {

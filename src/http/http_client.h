@@ -66,6 +66,9 @@ void ice_http_response_deinit(ice_http_response *response);
 /// response.
 ice_str ice_http_response_header(const ice_http_response *response, const char *name);
 
+/// The time of the Date header in microseconds since 1970; false where there is none.
+bool ice_http_response_date(const ice_http_response *response, int64_t *out_us);
+
 typedef struct ice_http_client ice_http_client;
 
 /// Ownership: `*out` is the caller's to destroy; the options' texts are copied, `stop` is borrowed. Errors:

@@ -23,10 +23,10 @@ typedef struct ice_store_s3_options {
   /// What the store may touch: locations of buckets or prefixes, as s3://bucket/prefix. The scheme's spelling does not matter.
   const ice_str *roots;
   size_t root_count;
-  size_t part_size;              ///< 0: 8 MiB; at least ICE_S3_PART_SIZE_MIN
-  size_t upload_bytes_max;       ///< ceiling of what uploads hold together; 0: 32 MiB. A write waits beyond it.
-  uint32_t requests_max;         ///< requests under way at once; 0: 16
-  uint32_t retries;              ///< after the first attempt; 0: 5
+  size_t part_size;         ///< 0: 8 MiB; at least ICE_S3_PART_SIZE_MIN
+  size_t upload_bytes_max;  ///< ceiling of what uploads hold together; 0: 32 MiB. A write waits beyond it.
+  uint32_t requests_max;    ///< requests under way at once; 0: 16
+  uint32_t retries;         ///< after the first attempt; 0: 5
 } ice_store_s3_options;
 
 /// Open a store. Nothing is sent before the first object is asked for.
@@ -57,7 +57,7 @@ typedef struct ice_s3_grant {
   ice_s3_signer *signer;
   ice_str endpoint;
   ice_str region;
-  int path_style;              ///< -1, 0, 1
+  int path_style;  ///< -1, 0, 1
 } ice_s3_grant;
 
 /// Add a grant, or put it in place of the one with the same prefix. It gives no permission: what the store may touch is set by
