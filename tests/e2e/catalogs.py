@@ -1,9 +1,11 @@
 """Real REST catalogs with real object stores, and lakes whose tables are theirs."""
+import contextlib
+import os
 import pathlib
 import signal
-import os
 
 from lake import TOPIC, Lake
+from object_store import ObjectStore
 from services import script
 
 CONFIG = """\
@@ -70,9 +72,9 @@ class Nessie(RestFixture):
 class RestLake(Lake):
     """A topic on disk, and tables of a REST catalog."""
 
-    def __init__(self, directory, server, store=None, uri=None, endpoint=None, **options):
+    def __init__(self, directory, server, uri=None, endpoint=None, **options):
         self.server = server
-        self.store = store
+        self.store = store = server.store
         self.uri = uri or server.uri
         self.endpoint = endpoint or (store and store.endpoint)
         pathlib.Path(directory).mkdir(parents=True, exist_ok=True)
@@ -92,3 +94,22 @@ class RestLake(Lake):
                                           "s3.access-key-id": self.store.access_key,
                                           "s3.secret-access-key": self.store.secret_key, "s3.region": "us-east-1"}
         return RestCatalog("rest", uri=self.server.uri, warehouse=self.server.warehouse, **more)
+
+
+@contextlib.contextmanager
+def deployment(kind, directory):
+    """A catalog with its object store: nessie, fixture (with S3) or fixture-files (with a directory)."""
+    directory = pathlib.Path(directory)
+    store = None
+    if kind == "fixture-files":
+        server = RestFixture(directory / "catalog", f"file://{directory}/warehouse")
+    else:
+        store = ObjectStore(directory / "store")
+        store.create_bucket("data-lake")
+        server = {"nessie": Nessie, "fixture": RestFixture}[kind](directory / "catalog", "s3://data-lake/warehouse", store)
+    try:
+        yield server
+    finally:
+        server.stop()
+        if store:
+            store.stop()

@@ -20,6 +20,7 @@ typedef struct script {
   const exchange *exchanges;
   size_t count;
   size_t at;
+  bool closes;        ///< every connection after its first answer: the server serves one at a time
   char problem[256];  ///< the first request that was not expected
   char answer[1 << 16];
 } script;
@@ -52,8 +53,8 @@ static const char *play(http_test_server *server, const char *request) {
   if (!body) {
     return now->answer;
   }
-  snprintf(self->answer, sizeof self->answer, "%.*s\r\nContent-Length: %zu%s", (int)(body - now->answer), now->answer,
-           strlen(body + 4), body);
+  snprintf(self->answer, sizeof self->answer, "%.*s%s\r\nContent-Length: %zu%s", (int)(body - now->answer), now->answer,
+           self->closes ? "\r\nConnection: close" : "", strlen(body + 4), body);
   return self->answer;
 }
 
@@ -88,6 +89,7 @@ static ice_status begin(fixture *self, const exchange *exchanges, size_t count, 
   *self = (fixture){.script = {.exchanges = exchanges, .count = count}};
   self->server = http_test_start(play, &self->script);
   ice_rest_options options = more ? *more : (ice_rest_options){.delegate = true};
+  self->script.closes = options.credential.size > 0;
   options.port = fake_port();
   options.uri = ice_str_of(http_test_url(self->server, "/api/", self->url, sizeof self->url));
   ice_rest_session *session = NULL;
@@ -375,11 +377,11 @@ static void test_catalog_rest__a_token_without_a_secret_is_exchanged(void **stat
   static const exchange exchanges[] = {{"Authorization: Bearer given\r\n", REFUSAL("401 Unauthorized")},
                                        {"token-exchange&subject_token=given&subject_token_type=", TOKEN("fresh")},
                                        {"Authorization: Bearer fresh\r\n", CONFIG}};
-  fixture self;
+  fixture self = {.catalog = NULL};
   char endpoint[128];
   self.server = http_test_start(play, &self.script);
   snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u/tokens", self.server->port);
-  self.script = (script){.exchanges = exchanges, .count = ICE_COUNT_OF(exchanges)};
+  self.script = (script){.exchanges = exchanges, .count = ICE_COUNT_OF(exchanges), .closes = true};
   char url[128];
   const ice_rest_options options = {.port = fake_port(),
                                     .uri = ice_str_of(http_test_url(self.server, "/api", url, sizeof url)),
@@ -388,7 +390,6 @@ static void test_catalog_rest__a_token_without_a_secret_is_exchanged(void **stat
   ice_rest_session *session = NULL;
   assert_int_equal(ice_rest_session_open(&options, &session, NULL), ICE_OK);
   ice_rest_session_destroy(session);
-  self.catalog = NULL;
   end(&self);
 }
 
