@@ -42,7 +42,8 @@ typedef struct ice_aws_chain_options {
   /// The environment, as getenv: NULL reads the process's own.
   const char *(*variable)(void *context, const char *name);
   void *context;
-  ice_str profile;  ///< empty: AWS_PROFILE, else "default"
+  ice_str profile;         ///< empty: AWS_PROFILE, else "default"
+  ice_str container_host;  ///< where AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is; empty: http://169.254.170.2
 } ice_aws_chain_options;
 
 /// The chain of the AWS SDKs. Nothing is fetched before the first get. Ownership: texts are copied, `port` is borrowed.

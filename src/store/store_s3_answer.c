@@ -1,6 +1,8 @@
-#include "store/store_s3_xml.h"
+#include "store/store_s3_answer.h"
 
+#include "base/bytes.h"
 #include "codec/iso8601.h"
+#include "codec/xml.h"
 
 typedef struct answer {
   ice_arena *arena;
@@ -11,7 +13,7 @@ typedef struct answer {
 } answer;
 
 // Takes the texts of some of the root's children.
-static ice_status take_child(void *context, const ice_s3_xml_element *element, ice_error *err) {
+static ice_status take_child(void *context, const ice_xml_element *element, ice_error *err) {
   answer *self = context;
   if (element->depth == 0) {
     return ice_arena_copy_str(self->arena, element->name, &self->root, err);
@@ -28,7 +30,7 @@ static ice_status read_children(ice_str text, ice_arena *arena, ice_str root, co
                                 size_t count, ice_error *err) {
   answer self = {.arena = arena, .texts = texts, .names = names, .count = count};
   memset(texts, 0, count * sizeof *texts);
-  ice_status status = ice_s3_xml_read(text, take_child, &self, err);
+  ice_status status = ice_xml_read(text, take_child, &self, err);
   if (status == ICE_OK && !ice_str_equal(self.root, root)) {
     status = ice_error_set(err, ICE_CORRUPT, "the answer is a <%.*s>, expected a <%.*s>", ICE_STR_ARG(self.root),
                            ICE_STR_ARG(root));
@@ -92,7 +94,7 @@ static bool parse_size(ice_str text, int64_t *out) {
   return text.size > 0;
 }
 
-static ice_status take_field(listing *self, const ice_s3_xml_element *element, ice_error *err) {
+static ice_status take_field(listing *self, const ice_xml_element *element, ice_error *err) {
   if (ice_str_equal(element->name, ICE_STR("Key"))) {
     return ice_arena_copy_str(self->arena, element->text, &self->current.key, err);
   }
@@ -117,7 +119,7 @@ static ice_status take_object(listing *self, ice_error *err) {
   return status;
 }
 
-static ice_status take_element(void *context, const ice_s3_xml_element *element, ice_error *err) {
+static ice_status take_element(void *context, const ice_xml_element *element, ice_error *err) {
   listing *self = context;
   if (element->depth == 2 && ice_str_equal(element->parent, ICE_STR("Contents"))) {
     return take_field(self, element, err);
@@ -189,7 +191,7 @@ ice_status ice_s3_page_read(ice_str text, ice_arena *arena, ice_s3_page *out, ic
   *out = (ice_s3_page){0};
   ice_bytes_init(&self.objects, ICE_S3_LIST_OBJECTS_MAX * sizeof(ice_s3_listed));
   ice_status status = ICE_OK;
-  ICE_TRY(ice_s3_xml_read(text, take_element, &self, err));
+  ICE_TRY(ice_xml_read(text, take_element, &self, err));
   if (!self.is_list) {
     ICE_FAIL(ICE_CORRUPT, "the answer is no <ListBucketResult>");
   }

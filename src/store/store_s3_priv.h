@@ -4,7 +4,7 @@
 
 #include "http/http_multi.h"
 #include "store/store_s3.h"
-#include "store/store_s3_xml.h"
+#include "store/store_s3_answer.h"
 
 enum {
   ICE_S3_KEY_MAX = 1024,

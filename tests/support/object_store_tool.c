@@ -3,7 +3,8 @@
 ///   puts PREFIX COUNT SIZE           COUNT objects of SIZE bytes, all submitted before the first is waited for
 ///   get LOCATION FILE | range LOCATION OFFSET SIZE FILE | stat LOCATION | remove LOCATION | list PREFIX
 /// Where from: S3_TEST_ENDPOINT, S3_TEST_ROOT, S3_TEST_PATH_STYLE (0 or 1), S3_TEST_CA, S3_TEST_PART_SIZE,
-/// S3_TEST_SILENCE_MS, S3_TEST_RETRIES, S3_TEST_UPLOAD_BYTES, S3_TEST_PROXY, AWS_REGION; credentials AWS_ACCESS_KEY_ID and its companions.
+/// S3_TEST_SILENCE_MS, S3_TEST_RETRIES, S3_TEST_UPLOAD_BYTES, S3_TEST_PROXY, AWS_REGION; credentials by the chain of the AWS SDKs,
+/// none with S3_TEST_ANONYMOUS.
 /// Prints what it found; an error goes to stderr as "STATUS: message" and the exit status is 1.
 #include "store/store_router.h"
 #include "store/store_s3.h"
@@ -20,11 +21,8 @@ static ice_status open_provider(const ice_http_options *http, ice_aws_provider *
     *out = NULL;
     return ICE_OK;
   }
-  (void)http;
-  const ice_aws_credentials credentials = {.access_key_id = ice_str_of(variable("AWS_ACCESS_KEY_ID", "")),
-                                           .secret_access_key = ice_str_of(variable("AWS_SECRET_ACCESS_KEY", "")),
-                                           .session_token = ice_str_of(variable("AWS_SESSION_TOKEN", ""))};
-  return ice_aws_provider_fixed(&credentials, out, err);
+  const ice_aws_chain_options chain = {.port = ice_port_system(), .http = *http};
+  return ice_aws_provider_chain(&chain, out, err);
 }
 
 static void print_log(void *context, ice_log_level level, ice_str message, const ice_log_field *fields,

@@ -1,5 +1,6 @@
-#include "store/store_s3_xml.h"
+#include "codec/xml.h"
 
+#include "base/bytes.h"
 #include "base/utf8.h"
 
 typedef struct open_element {
@@ -10,16 +11,16 @@ typedef struct open_element {
 typedef struct xml_reader {
   ice_str text;
   size_t at;
-  open_element open[ICE_S3_XML_DEPTH_MAX];
+  open_element open[ICE_XML_DEPTH_MAX];
   size_t depth;
   bool ended;        ///< the root has
   ice_bytes values;  ///< the text of the open elements, one behind the other
-  ice_s3_xml_visit visit;
+  ice_xml_visit visit;
   void *context;
 } xml_reader;
 
 static ice_status corrupt(const xml_reader *self, const char *what, ice_error *err) {
-  return ice_error_set(err, ICE_CORRUPT, "the answer is no XML that S3 writes: %s at byte %zu", what, self->at);
+  return ice_error_set(err, ICE_CORRUPT, "the answer is no XML that is read here: %s at byte %zu", what, self->at);
 }
 
 static bool looking_at(const xml_reader *self, ice_str what) {
@@ -133,7 +134,7 @@ static ice_status read_text(xml_reader *self, ice_error *err) {
 
 static ice_status end_element(xml_reader *self, ice_error *err) {
   const open_element *top = &self->open[self->depth - 1];
-  const ice_s3_xml_element element = {
+  const ice_xml_element element = {
       .name = local_name(top->name),
       .parent = self->depth > 1 ? local_name(self->open[self->depth - 2].name) : (ice_str){0},
       .depth = self->depth - 1,
@@ -188,8 +189,8 @@ static ice_status read_start_tag(xml_reader *self, ice_error *err) {
   if (local_name(name).size == 0 || self->ended) {
     return corrupt(self, "a tag that has no place here", err);
   }
-  if (self->depth == ICE_S3_XML_DEPTH_MAX) {
-    return ice_error_set(err, ICE_LIMIT, "the answer's elements nest deeper than %d", (int)ICE_S3_XML_DEPTH_MAX);
+  if (self->depth == ICE_XML_DEPTH_MAX) {
+    return ice_error_set(err, ICE_LIMIT, "the answer's elements nest deeper than %d", (int)ICE_XML_DEPTH_MAX);
   }
   ice_status status = skip_attributes(self, &empty, err);
   if (status != ICE_OK) {
@@ -218,9 +219,9 @@ static void skip_declaration(xml_reader *self) {
   }
 }
 
-ice_status ice_s3_xml_read(ice_str text, ice_s3_xml_visit visit, void *context, ice_error *err) {
+ice_status ice_xml_read(ice_str text, ice_xml_visit visit, void *context, ice_error *err) {
   xml_reader self = {.text = text, .visit = visit, .context = context};
-  ice_bytes_init(&self.values, ICE_S3_XML_TEXT_MAX);
+  ice_bytes_init(&self.values, ICE_XML_TEXT_MAX);
   ice_status status = ICE_OK;
   // So that the view of an element without text is a view of something.
   ICE_TRY(ice_bytes_reserve(&self.values, 1, err));
