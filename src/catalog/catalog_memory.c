@@ -482,7 +482,8 @@ ice_status ice_catalog_memory_open(const ice_port *port, const ice_catalog_memor
     ice_store_destroy(store);
     return ice_error_set(err, ICE_NO_MEMORY, "out of memory for a catalog");
   }
-  self->base = (ice_catalog){.interface = &memory_interface, .atomic = options->atomic, .remote = options->remote, .store = store};
+  self->base = (ice_catalog){
+      .interface = &memory_interface, .atomic = options->atomic, .remote = options->remote, .store = store};
   self->port = port;
   ice_map_init(&self->namespaces, ICE_MEMORY_TABLES_MAX);
   ice_map_init(&self->tables, ICE_MEMORY_TABLES_MAX);

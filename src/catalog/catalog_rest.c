@@ -338,11 +338,8 @@ static ice_status rest_create_table(ice_catalog *catalog, ice_table_ident ident,
   ICE_TRY(build_create(ident, create, metadata, body, err));
   ICE_TRY(ice_rest_namespace_address(self->session, ident.namespace_name, &address, err));
   ICE_TRY(ice_bytes_append_str(&address, ICE_STR("/tables"), err));
-  const ice_rest_request request = {.method = ICE_HTTP_POST,
-                                    .address = ice_bytes_str(&address),
-                                    .body = body,
-                                    .delegate = true,
-                                    .once = true};
+  const ice_rest_request request = {
+      .method = ICE_HTTP_POST, .address = ice_bytes_str(&address), .body = body, .delegate = true, .once = true};
   status = call(self->session, &request, what, &answer, err);
   if ((status != ICE_OK && self->session->response.status == 0 && self->session->response.maybe_sent) ||
       self->session->response.status >= 500) {
@@ -368,8 +365,7 @@ static ice_status rest_drop_table(ice_catalog *catalog, ice_table_ident ident, i
   ice_status status = ICE_OK;
   ICE_TRY(ice_rest_table_address(session, ident, &address, err));
   ICE_TRY(ice_bytes_append_str(&address, ICE_STR("?purgeRequested=false"), err));
-  const ice_rest_request request = {
-      .method = ICE_HTTP_DELETE, .address = ice_bytes_str(&address), .once = true};
+  const ice_rest_request request = {.method = ICE_HTTP_DELETE, .address = ice_bytes_str(&address), .once = true};
   ICE_TRY(ice_rest_send(session, &request, err));
   status = ice_rest_check(session, what, err);
   if (status == ICE_NOT_FOUND) {
@@ -443,7 +439,8 @@ static ice_status rest_commit(ice_catalog *catalog, const ice_table_commit *comm
     return ice_error_set(err, ICE_UNSUPPORTED, "this catalog does not decide several tables as one");
   }
   char what[WHAT_MAX];
-  snprintf(what, sizeof what, "commit of %.*s.%.*s%s", ICE_IDENT_ARG(commits[0].ident), count > 1 ? " and others" : "");
+  snprintf(what, sizeof what, "commit of %.*s.%.*s%s", ICE_IDENT_ARG(commits[0].ident),
+           count > 1 ? " and others" : "");
   json_t *body = json_object();
   ice_bytes address;
   ice_bytes_init(&address, ICE_REST_ADDRESS_MAX);

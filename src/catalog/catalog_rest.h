@@ -23,19 +23,19 @@ typedef struct ice_rest_options {
   ice_str uri;                   ///< http(s); what comes before /v1
   ice_str warehouse;             ///< a location or a name, as the server knows it; may be empty
   ice_http_options http;
-  ice_str token;                 ///< bearer token; empty: none
-  ice_str credential;            ///< "id:secret" or "secret" for the client credentials grant; empty: none
-  ice_str scope;                 ///< empty: "catalog"
-  ice_str oauth2_server_uri;     ///< empty: <uri>/v1/oauth/tokens
+  ice_str token;              ///< bearer token; empty: none
+  ice_str credential;         ///< "id:secret" or "secret" for the client credentials grant; empty: none
+  ice_str scope;              ///< empty: "catalog"
+  ice_str oauth2_server_uri;  ///< empty: <uri>/v1/oauth/tokens
   ice_str audience;
   ice_str resource;
-  bool sigv4;                    ///< requests are signed, by the credentials that AWS's own programs would use
+  bool sigv4;  ///< requests are signed, by the credentials that AWS's own programs would use
   ice_str sigv4_region;
-  ice_str sigv4_service;         ///< "glue", "s3tables", "execute-api"
+  ice_str sigv4_service;           ///< "glue", "s3tables", "execute-api"
   const ice_http_header *headers;  ///< sent with every request
   size_t header_count;
   ice_rest_atomic atomic;
-  bool delegate;                 ///< ask the server for access to the objects of each table
+  bool delegate;  ///< ask the server for access to the objects of each table
 } ice_rest_options;
 
 typedef struct ice_rest_session ice_rest_session;

@@ -7,7 +7,8 @@
 
 enum {
   ARENA_MAX = 1 << 20,
-  EARLY_MS = 5 * 60 * 1000,  ///< credentials are renewed this long before they expire, at most a fifth of their lifetime
+  EARLY_MS = 5 * 60 *
+      1000,  ///< credentials are renewed this long before they expire, at most a fifth of their lifetime
   EARLY_SHARE = 5
 };
 
@@ -258,8 +259,8 @@ done:
 
 // Taking what an answer gives ---------------------------------------------------------------------------------------
 
-static ice_status grant_access(ice_rest_catalog *catalog, ice_table_ident ident, ice_str prefix,
-                               const json_t *config, ice_error *err) {
+static ice_status grant_access(ice_rest_catalog *catalog, ice_table_ident ident, ice_str prefix, const json_t *config,
+                               ice_error *err) {
   bool vends = text_of(config, "s3.access-key-id").size > 0;
   bool signs = !vends && ice_str_equal_c(text_of(config, "s3.remote-signing-enabled"), "true");
   if (prefix.size == 0 || (!vends && !signs)) {

@@ -32,8 +32,8 @@ struct ice_rest_session {
   bool idempotency_keys;
   bool loads_credentials;  ///< it has the endpoint that gives a table's credentials alone
   ice_http_client *http;
-  ice_oauth *oauth;             ///< NULL: no tokens
-  ice_aws_provider *aws;        ///< NULL: not signed
+  ice_oauth *oauth;       ///< NULL: no tokens
+  ice_aws_provider *aws;  ///< NULL: not signed
   ice_str sigv4_region;
   ice_str sigv4_service;
   const _Atomic bool *stop;
@@ -85,7 +85,7 @@ json_t *ice_rest_levels(ice_str namespace_name);
 typedef struct ice_rest_catalog {
   ice_catalog base;
   ice_rest_session *session;
-  ice_store *s3;  ///< borrowed from `base.store`; NULL: access that the server gives out is not used
+  ice_store *s3;   ///< borrowed from `base.store`; NULL: access that the server gives out is not used
   ice_map access;  ///< prefix → what the store was granted for it; the store owns that
 } ice_rest_catalog;
 

@@ -30,7 +30,7 @@ json_t *ice_rest_levels(ice_str namespace_name) {
 }
 
 ice_status ice_rest_append_namespace(const ice_rest_session *session, ice_str namespace_name, ice_bytes *out,
-                                   ice_error *err) {
+                                     ice_error *err) {
   ice_status status = ICE_OK;
   for (size_t at = 0; at <= namespace_name.size;) {
     const char *start = namespace_name.data + at;
@@ -404,8 +404,7 @@ static ice_status take_config(ice_rest_session *session, const json_t *config, i
   bool nessie = ice_str_equal_c(ice_rest_session_property(session, "nessie.is-nessie-catalog"), "true");
   session->atomic = atomic == ICE_REST_ATOMIC_YES || (atomic == ICE_REST_ATOMIC_AUTO && nessie);
   session->idempotency_keys = json_is_string(json_object_get(config, "idempotency-key-lifetime"));
-  session->loads_credentials =
-      offers(config, "GET /v1/{prefix}/namespaces/{namespace}/tables/{table}/credentials");
+  session->loads_credentials = offers(config, "GET /v1/{prefix}/namespaces/{namespace}/tables/{table}/credentials");
 done:
   return status;
 }

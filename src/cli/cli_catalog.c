@@ -109,17 +109,15 @@ done:
 // The keys that are set, or what AWS's own programs would use.
 static ice_status open_provider(const ice_settings *settings, const ice_http_options *http, ice_aws_provider **out,
                                 ice_error *err) {
-  const ice_aws_credentials fixed = {
-      .access_key_id = text_of(settings, ICE_OPTION_ID_STORE_S3_ACCESS_KEY),
-      .secret_access_key = text_of(settings, ICE_OPTION_ID_STORE_S3_SECRET_KEY),
-      .session_token = text_of(settings, ICE_OPTION_ID_STORE_S3_SESSION_TOKEN)};
+  const ice_aws_credentials fixed = {.access_key_id = text_of(settings, ICE_OPTION_ID_STORE_S3_ACCESS_KEY),
+                                     .secret_access_key = text_of(settings, ICE_OPTION_ID_STORE_S3_SECRET_KEY),
+                                     .session_token = text_of(settings, ICE_OPTION_ID_STORE_S3_SESSION_TOKEN)};
   if (fixed.access_key_id.size > 0) {
     ice_status status = ice_settings_require(settings, ICE_OPTION_ID_STORE_S3_SECRET_KEY, err);
     return status == ICE_OK ? ice_aws_provider_fixed(&fixed, out, err) : status;
   }
-  const ice_aws_chain_options chain = {.port = ice_port_system(),
-                                       .http = *http,
-                                       .profile = text_of(settings, ICE_OPTION_ID_STORE_S3_PROFILE)};
+  const ice_aws_chain_options chain = {
+      .port = ice_port_system(), .http = *http, .profile = text_of(settings, ICE_OPTION_ID_STORE_S3_PROFILE)};
   return ice_aws_provider_chain(&chain, out, err);
 }
 
@@ -142,7 +140,9 @@ static ice_status open_s3(const ice_cli_catalog_options *options, const places *
       .roots = where->s3,
       .root_count = where->s3_count};
   ice_str said = or_said((ice_str){0}, session, "s3.path-style-access");
-  s3.path_style = style->set ? style->number != 0 : said.size > 0 ? ice_str_equal_c(said, "true") : s3.endpoint.size > 0;
+  s3.path_style = style->set      ? style->number != 0
+                  : said.size > 0 ? ice_str_equal_c(said, "true")
+                                  : s3.endpoint.size > 0;
   ice_aws_provider *provider = NULL;
   ice_status status = open_provider(settings, &s3.http, &provider, err);
   return status == ICE_OK ? ice_store_s3_open(&s3, provider, out, err) : status;
@@ -252,7 +252,8 @@ static ice_status read_headers(const ice_settings *settings, ice_http_header *ou
   *count = 0;
   for (const ice_yaml *entry = setting->tree ? setting->tree->first : NULL; entry; entry = entry->next) {
     if (entry->kind != ICE_YAML_SCALAR || *count == ICE_REST_HEADERS_MAX) {
-      return ice_error_set(err, ICE_INVALID_ARGUMENT, "%.*s:%u: catalog.headers is a map of at most %d names and texts",
+      return ice_error_set(err, ICE_INVALID_ARGUMENT,
+                           "%.*s:%u: catalog.headers is a map of at most %d names and texts",
                            ICE_STR_ARG(settings->file), entry->line, (int)ICE_REST_HEADERS_MAX);
     }
     out[(*count)++] = (ice_http_header){.name = entry->key, .value = entry->text};

@@ -312,6 +312,13 @@ bool ice_type_equal(const ice_type *a, const ice_type *b) {
   return true;
 }
 
+bool ice_type_widens(const ice_type *from, const ice_type *to) {
+  return (from->kind == ICE_KIND_INT && to->kind == ICE_KIND_LONG) ||
+         (from->kind == ICE_KIND_FLOAT && to->kind == ICE_KIND_DOUBLE) ||
+         (from->kind == ICE_KIND_DECIMAL && to->kind == ICE_KIND_DECIMAL && from->scale == to->scale &&
+          from->precision < to->precision);
+}
+
 size_t ice_type_width(const ice_type *type) {
   switch (type->kind) {
     case ICE_KIND_INT:

@@ -113,6 +113,10 @@ bool ice_type_equal(const ice_type *a, const ice_type *b);
 /// names of struct fields; ids and optionality do not count.
 bool ice_type_same_shape(const ice_type *a, const ice_type *b);
 
+/// True where a column of type `from` may be widened to type `to` (spec, "Schema Evolution"): int to long, float to double,
+/// a decimal to more digits.
+bool ice_type_widens(const ice_type *from, const ice_type *to);
+
 static inline bool ice_kind_nested(ice_kind kind) { return kind >= ICE_KIND_STRUCT; }
 
 /// Bytes of one value: 0 for boolean (a bit), for variable-size and nested types.

@@ -70,12 +70,17 @@ ICE_OPTION(TABLES_LEAD, "tables.lead", TEXT, NULL, NULL, NULL, NULL, 0, 0,
            "The table that holds the position; by default tables.data.")
 ICE_OPTION(TABLES_CREATE, "tables.create", BOOLEAN, "false", NULL, NULL, NULL, 0, 0,
            "Create missing tables at the start of run.")
-ICE_OPTION(CATALOG_TYPE, "catalog.type", CHOICE, "sqlite", "ICEBERG_CATALOG_TYPE", NULL, "sqlite|jdbc|rest", 0,
-           0, "Kind of catalog; jdbc is another name of sqlite.")
+ICE_OPTION(
+    EVOLVE, "evolve", CHOICE, "none", NULL, NULL, "none|add|widen", 0, 0,
+    "What a start may change of existing data tables. add: columns of the pipeline that a table lacks, as optional "
+    "ones. widen: that, and int to long, float to double, decimals to more digits.")
+ICE_OPTION(CATALOG_TYPE, "catalog.type", CHOICE, "sqlite", "ICEBERG_CATALOG_TYPE", NULL, "sqlite|jdbc|rest", 0, 0,
+           "Kind of catalog; jdbc is another name of sqlite.")
 ICE_OPTION(CATALOG_NAME, "catalog.name", TEXT, "icesink", "ICEBERG_CATALOG_NAME", NULL, NULL, 0, 0,
            "Name of the catalog, as other engines use it.")
-ICE_OPTION(CATALOG_URI, "catalog.uri", TEXT, NULL, "ICEBERG_CATALOG_URI", NULL, NULL, 0, 0,
-           "SQLite file: a path, sqlite:///path or jdbc:sqlite:path. REST catalog: its URL, up to what comes before /v1.")
+ICE_OPTION(
+    CATALOG_URI, "catalog.uri", TEXT, NULL, "ICEBERG_CATALOG_URI", NULL, NULL, 0, 0,
+    "SQLite file: a path, sqlite:///path or jdbc:sqlite:path. REST catalog: its URL, up to what comes before /v1.")
 ICE_OPTION(CATALOG_WAREHOUSE, "catalog.warehouse", TEXT, NULL, "ICEBERG_WAREHOUSE", NULL, NULL, 0, 0,
            "Where new tables go: a directory, or a URI. A REST catalog may know its warehouse by a name instead.")
 ICE_OPTION(CATALOG_ALLOWED_LOCATIONS, "catalog.allowed_locations", LIST, NULL, NULL, NULL, NULL, 0, 0,
@@ -85,8 +90,9 @@ ICE_OPTION(CATALOG_CREDENTIAL, "catalog.credential", SECRET, NULL, "ICEBERG_CATA
 ICE_OPTION(CATALOG_TOKEN, "catalog.token", SECRET, NULL, "ICEBERG_CATALOG_TOKEN", NULL, NULL, 0, 0,
            "REST: a bearer token. Without catalog.credential it is exchanged for a new one when it is refused, where "
            "catalog.oauth2_server_uri is set.")
-ICE_OPTION(CATALOG_OAUTH2_SERVER_URI, "catalog.oauth2_server_uri", TEXT, NULL, NULL, NULL, NULL, 0, 0,
-           "REST: URL that gives tokens; by default <catalog.uri>/v1/oauth/tokens, which newer servers no longer have.")
+ICE_OPTION(
+    CATALOG_OAUTH2_SERVER_URI, "catalog.oauth2_server_uri", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+    "REST: URL that gives tokens; by default <catalog.uri>/v1/oauth/tokens, which newer servers no longer have.")
 ICE_OPTION(CATALOG_SCOPE, "catalog.scope", TEXT, "catalog", NULL, NULL, NULL, 0, 0, "REST: scope to ask tokens for.")
 ICE_OPTION(CATALOG_AUDIENCE, "catalog.audience", TEXT, NULL, NULL, NULL, NULL, 0, 0,
            "REST: audience to ask tokens for, where the server wants one.")
@@ -108,9 +114,10 @@ ICE_OPTION(
     CATALOG_ATOMIC_TRANSACTIONS, "catalog.atomic_transactions", CHOICE, "auto", NULL, NULL, "auto|yes|no", 0, 0,
     "REST: whether the server decides all tables of a transaction together. auto: where it says that it is Nessie. "
     "Never yes for a server that only has the endpoint; docs/compatibility.md lists those that were seen.")
-ICE_OPTION(CATALOG_ACCESS_DELEGATION, "catalog.access_delegation", CHOICE, "auto", NULL, NULL, "auto|yes|no", 0, 0,
-           "REST: ask the catalog for access to each table's objects (vended credentials, remote signing). auto: where "
-           "store.s3.access_key is not set.")
+ICE_OPTION(
+    CATALOG_ACCESS_DELEGATION, "catalog.access_delegation", CHOICE, "auto", NULL, NULL, "auto|yes|no", 0, 0,
+    "REST: ask the catalog for access to each table's objects (vended credentials, remote signing). auto: where "
+    "store.s3.access_key is not set.")
 ICE_OPTION(STORE_S3_ENDPOINT, "store.s3.endpoint", TEXT, NULL, "S3_ENDPOINT", NULL, NULL, 0, 0,
            "URL of the object store; without it a REST catalog may give one, else it is AWS's.")
 ICE_OPTION(STORE_S3_ACCESS_KEY, "store.s3.access_key", TEXT, NULL, "S3_ACCESS_KEY", NULL, NULL, 0, 0,

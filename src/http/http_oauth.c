@@ -88,7 +88,9 @@ done:
   return status;
 }
 
-static bool exchanges(const ice_oauth *oauth) { return oauth->settings.client_secret.size == 0 && oauth->token.size > 0; }
+static bool exchanges(const ice_oauth *oauth) {
+  return oauth->settings.client_secret.size == 0 && oauth->token.size > 0;
+}
 
 static ice_status build_form(const ice_oauth *oauth, ice_bytes *out, ice_error *err) {
   const ice_oauth_options *own = &oauth->settings;
@@ -111,9 +113,7 @@ done:
   return status;
 }
 
-static int64_t now_ms(const ice_oauth *oauth) {
-  return oauth->port->clock.now_us(oauth->port->clock.context) / 1000;
-}
+static int64_t now_ms(const ice_oauth *oauth) { return oauth->port->clock.now_us(oauth->port->clock.context) / 1000; }
 
 // "access_token" and "expires_in" of the answer (RFC 6749, section 5.1).
 static ice_status take_token(ice_oauth *oauth, ice_str answer, ice_error *err) {

@@ -475,10 +475,11 @@ static void read_back(const ice_committer *committer, const ice_lead *lead, ice_
     return;
   }
   const ice_log_field field = ICE_LOG_NUMBER("epoch", a->number);
-  ice_observe_log(committer->observer, ICE_LOG_ERROR,
-                  ICE_STR("The catalog kept only a part of a commit of several tables; from now on it gets one table at "
-                          "a time. Set catalog.atomic_transactions: no"),
-                  &field, 1);
+  ice_observe_log(
+      committer->observer, ICE_LOG_ERROR,
+      ICE_STR("The catalog kept only a part of a commit of several tables; from now on it gets one table at "
+              "a time. Set catalog.atomic_transactions: no"),
+      &field, 1);
   ice_observe_count(committer->observer, "icesink_commits_torn_total", (ice_str){0}, 1);
   committer->catalog->atomic = false;
   // Some table has its part.

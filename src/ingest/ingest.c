@@ -161,9 +161,7 @@ void ice_ingest_destroy(ice_ingest *ingest) {
   free(ingest);
 }
 
-const ice_schema *ice_ingest_schema(const ice_ingest *ingest, uint32_t index) {
-  return ingest->schemas[index];
-}
+const ice_schema *ice_ingest_schema(const ice_ingest *ingest, uint32_t index) { return ingest->schemas[index]; }
 
 bool ice_ingest_tables_changed(const ice_ingest *ingest) { return ingest->tables_changed; }
 
@@ -373,6 +371,15 @@ static ice_status take_range(ice_ingest *ingest, const ice_source *source, const
   return ICE_OK;
 }
 
+// The rows were made for the columns' names as they were bound; the table may have other names for them by now.
+static ice_status append_batch(ice_ingest *ingest, uint32_t index, const ice_batch *batch, ice_error *err) {
+  ice_batch renamed = *batch;
+  if (batch->schema == ingest->schemas[index]) {
+    renamed.schema = ice_table_current_schema(ingest->tables[index].metadata);
+  }
+  return ice_table_writer_append(ingest->writers[index], &renamed, err);
+}
+
 ice_status ice_ingest_add(ice_ingest *ingest, const ice_source *source, const ice_chunk_range *ranges,
                           size_t range_count, const ice_pipeline_output *output, ice_error *err) {
   const ice_pipeline_counts *counts = &output->counts;
@@ -382,9 +389,9 @@ ice_status ice_ingest_add(ice_ingest *ingest, const ice_source *source, const ic
     ICE_TRY(take_range(ingest, source, &ranges[i], err));
   }
   for (uint32_t i = 0; i < output->table_count; i++) {
-    ICE_TRY(ice_table_writer_append(ingest->writers[i], &output->tables[i], err));
+    ICE_TRY(append_batch(ingest, i, &output->tables[i], err));
   }
-  ICE_TRY(ice_table_writer_append(ingest->writers[dead_letters], &output->dead_letters, err));
+  ICE_TRY(append_batch(ingest, dead_letters, &output->dead_letters, err));
   ICE_TRY(relieve_memory(ingest, err));
   ingest->open_counts.records += counts->records;
   ingest->open_counts.elements += counts->elements;

@@ -313,7 +313,7 @@ static ice_status start_workers(sink *self, ice_error *err) {
 // open and nothing under way.
 static ice_status follow_tables(sink *self, ice_error *err) {
   ice_status status = ICE_OK;
-  if (!ice_ingest_tables_changed(self->options->ingest)) {
+  if (!self->options->rebind || !ice_ingest_tables_changed(self->options->ingest)) {
     return ICE_OK;
   }
   ice_observe_log(self->options->observer, ICE_LOG_INFO,
@@ -321,9 +321,7 @@ static ice_status follow_tables(sink *self, ice_error *err) {
   ice_workers_destroy(self->workers);
   self->workers = NULL;
   ICE_TRY(ice_ingest_reload(self->options->ingest, err));
-  if (self->options->rebind) {
-    ICE_TRY(self->options->rebind(self->options->rebind_context, err));
-  }
+  ICE_TRY(self->options->rebind(self->options->rebind_context, err));
   ICE_TRY(start_workers(self, err));
 done:
   return status;

@@ -33,14 +33,13 @@ ice_status ice_kafka_oauth_create(const ice_kafka_options *options, ice_kafka_oa
   oauth->observer = options->observer;
   ice_arena_init(&oauth->arena, ARENA_MAX);
   pthread_mutex_init(&oauth->lock, NULL);
-  const ice_oauth_options settings = {.port = options->port,
-                                      .http = {.connect_timeout_ms = TIMEOUT_MS,
-                                               .silence_timeout_ms = TIMEOUT_MS,
-                                               .ca_file = options->oauth_ca_file},
-                                      .token_endpoint = options->oauth_token_endpoint,
-                                      .client_id = options->oauth_client_id,
-                                      .client_secret = options->oauth_client_secret,
-                                      .scope = options->oauth_scope};
+  const ice_oauth_options settings = {
+      .port = options->port,
+      .http = {.connect_timeout_ms = TIMEOUT_MS, .silence_timeout_ms = TIMEOUT_MS, .ca_file = options->oauth_ca_file},
+      .token_endpoint = options->oauth_token_endpoint,
+      .client_id = options->oauth_client_id,
+      .client_secret = options->oauth_client_secret,
+      .scope = options->oauth_scope};
   ice_status status = ICE_OK;
   ICE_TRY(ice_arena_copy_str(&oauth->arena, options->oauth_client_id, &oauth->client_id, err));
   ICE_TRY(ice_oauth_create(&settings, &oauth->oauth, err));

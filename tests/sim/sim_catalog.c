@@ -97,8 +97,9 @@ static ice_memory_fate choose_fate(sim *world, size_t count) {
 
 static ice_status catalog_commit(ice_catalog *catalog, const ice_table_commit *commits, size_t count,
                                  ice_error *err) {
-  static const char *const fates[] = {"is applied",         "conflicts", "is refused",         "is lost",
-                                      "is applied unheard", "is held", "is applied twice",  "is torn: lead only", "is torn: rest alone"};
+  static const char *const fates[] = {"is applied",       "conflicts",          "is refused",
+                                      "is lost",          "is applied unheard", "is held",
+                                      "is applied twice", "is torn: lead only", "is torn: rest alone"};
   sim_process *process = process_of(catalog);
   sim *world = process->world;
   if (!sim_enter(process, SIM_COST_CATALOG)) {

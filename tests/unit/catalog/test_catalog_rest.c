@@ -27,12 +27,12 @@ typedef struct script {
 
 #define BODY(status, text) "HTTP/1.1 " status "\r\nContent-Type: application/json\r\n\r\n" text
 #define CONFIG BODY("200 OK", "{\"defaults\":{},\"overrides\":{}}")
-#define METADATA                                                                                                     \
-  "{\"format-version\":2,\"table-uuid\":\"93aa1dbb-cc70-4d17-9396-312407a8226f\",\"location\":\"memory://w/t\","    \
-  "\"last-sequence-number\":0,\"last-updated-ms\":1,\"last-column-id\":1,\"schemas\":[{\"type\":\"struct\","         \
-  "\"schema-id\":0,\"fields\":[{\"id\":1,\"name\":\"x\",\"required\":true,\"type\":\"long\"}]}],"                    \
-  "\"current-schema-id\":0,\"partition-specs\":[{\"spec-id\":0,\"fields\":[]}],\"default-spec-id\":0,"               \
-  "\"last-partition-id\":999,\"sort-orders\":[{\"order-id\":0,\"fields\":[]}],\"default-sort-order-id\":0,"          \
+#define METADATA                                                                                                 \
+  "{\"format-version\":2,\"table-uuid\":\"93aa1dbb-cc70-4d17-9396-312407a8226f\",\"location\":\"memory://w/t\"," \
+  "\"last-sequence-number\":0,\"last-updated-ms\":1,\"last-column-id\":1,\"schemas\":[{\"type\":\"struct\","     \
+  "\"schema-id\":0,\"fields\":[{\"id\":1,\"name\":\"x\",\"required\":true,\"type\":\"long\"}]}],"                \
+  "\"current-schema-id\":0,\"partition-specs\":[{\"spec-id\":0,\"fields\":[]}],\"default-spec-id\":0,"           \
+  "\"last-partition-id\":999,\"sort-orders\":[{\"order-id\":0,\"fields\":[]}],\"default-sort-order-id\":0,"      \
   "\"properties\":{\"p\":\"v\"},\"current-snapshot-id\":-1}"
 #define TABLE BODY("200 OK", "{\"metadata-location\":\"memory://w/t/metadata/1.json\",\"metadata\":" METADATA "}")
 #define REFUSAL(status) \
@@ -53,8 +53,8 @@ static const char *play(http_test_server *server, const char *request) {
   if (!body) {
     return now->answer;
   }
-  snprintf(self->answer, sizeof self->answer, "%.*s%s\r\nContent-Length: %zu%s", (int)(body - now->answer), now->answer,
-           self->closes ? "\r\nConnection: close" : "", strlen(body + 4), body);
+  snprintf(self->answer, sizeof self->answer, "%.*s%s\r\nContent-Length: %zu%s", (int)(body - now->answer),
+           now->answer, self->closes ? "\r\nConnection: close" : "", strlen(body + 4), body);
   return self->answer;
 }
 
@@ -195,7 +195,9 @@ static void test_catalog_rest__reading_is_not_repeated_for_ever(void **state) {
 
 static void test_catalog_rest__an_answer_that_is_no_table_is_corrupt(void **state) {
   (void)state;
-  static const char *const answers[] = {BODY("200 OK", ""), BODY("200 OK", "[]"), BODY("200 OK", "{\"metadata\":"),
+  static const char *const answers[] = {BODY("200 OK", ""),
+                                        BODY("200 OK", "[]"),
+                                        BODY("200 OK", "{\"metadata\":"),
                                         BODY("200 OK", "{\"metadata-location\":\"x\"}"),
                                         BODY("200 OK", "{\"metadata-location\":\"x\",\"metadata\":{}}"),
                                         BODY("200 OK", "{\"metadata\":" METADATA "}")};
@@ -286,8 +288,10 @@ static void test_catalog_rest__several_tables_are_one_request_where_the_server_d
   BEGIN(&self, nessie);
   assert_true(self.catalog->atomic);
   assert_int_equal(test_commit_two(self.catalog, "v", "u", NULL), ICE_OK);
-  assert_non_null(strstr(self.server->last, "{\"table-changes\":[{\"identifier\":{\"namespace\":[\"db\"],\"name\":\"a\"}"));
-  assert_non_null(strstr(self.server->last, "{\"identifier\":{\"namespace\":[\"db\"],\"name\":\"b\"},\"requirements\":[{"));
+  assert_non_null(
+      strstr(self.server->last, "{\"table-changes\":[{\"identifier\":{\"namespace\":[\"db\"],\"name\":\"a\"}"));
+  assert_non_null(
+      strstr(self.server->last, "{\"identifier\":{\"namespace\":[\"db\"],\"name\":\"b\"},\"requirements\":[{"));
   end(&self);
 }
 
@@ -344,12 +348,12 @@ static void test_catalog_rest__commits_carry_a_key_of_their_own_where_the_server
 
 static void test_catalog_rest__a_refused_token_is_renewed_once_for_a_commit_too(void **state) {
   (void)state;
-  static const exchange exchanges[] = {{"POST /api/v1/oauth/tokens HTTP", TOKEN("first")},
-                                       {"Authorization: Bearer first\r\n", CONFIG},
-                                       {"Authorization: Bearer first\r\n", REFUSAL("419 Authentication Timeout")},
-                                       {"grant_type=client_credentials&client_id=me&client_secret=a%3Ab&scope=all",
-                                        TOKEN("second")},
-                                       {"Authorization: Bearer second\r\n", BODY("200 OK", "{}")}};
+  static const exchange exchanges[] = {
+      {"POST /api/v1/oauth/tokens HTTP", TOKEN("first")},
+      {"Authorization: Bearer first\r\n", CONFIG},
+      {"Authorization: Bearer first\r\n", REFUSAL("419 Authentication Timeout")},
+      {"grant_type=client_credentials&client_id=me&client_secret=a%3Ab&scope=all", TOKEN("second")},
+      {"Authorization: Bearer second\r\n", BODY("200 OK", "{}")}};
   fixture self;
   const ice_rest_options options = {.credential = ICE_STR("me:a:b"), .scope = ICE_STR("all")};
   assert_int_equal(begin(&self, exchanges, ICE_COUNT_OF(exchanges), &options, NULL), ICE_OK);
