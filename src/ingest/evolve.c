@@ -70,12 +70,14 @@ static ice_status build_next(const ice_table_metadata *metadata, const ice_schem
   for (uint32_t i = 0; i < added->root.field_count; i++) {
     ICE_TRY(ice_field_copy(next, &added->root.fields[i], &next->root.fields[count + i], err));
   }
-  next->identifier_field_ids = ice_arena_alloc_array(&next->arena, current->identifier_field_count, sizeof(int32_t), err);
+  next->identifier_field_ids =
+      ice_arena_alloc_array(&next->arena, current->identifier_field_count, sizeof(int32_t), err);
   if (!next->identifier_field_ids) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a schema");
   }
   if (current->identifier_field_count > 0) {
-    memcpy(next->identifier_field_ids, current->identifier_field_ids, current->identifier_field_count * sizeof(int32_t));
+    memcpy(next->identifier_field_ids, current->identifier_field_ids,
+           current->identifier_field_count * sizeof(int32_t));
   }
   next->identifier_field_count = current->identifier_field_count;
   changes->added = added->root.field_count;
@@ -98,11 +100,10 @@ static ice_status commit_schema(ice_catalog *catalog, ice_table_ident ident, con
       {.kind = ICE_ASSERT_CURRENT_SCHEMA_ID, .id = metadata->current_schema_id},
       {.kind = ICE_ASSERT_LAST_ASSIGNED_FIELD_ID, .id = metadata->last_column_id}};
   int32_t last_id = ice_schema_highest_id(next);
-  const ice_table_update updates[] = {
-      {.kind = ICE_UPDATE_ADD_SCHEMA,
-       .schema = next,
-       .id = last_id > metadata->last_column_id ? last_id : metadata->last_column_id},
-      {.kind = ICE_UPDATE_SET_CURRENT_SCHEMA, .id = -1}};
+  const ice_table_update updates[] = {{.kind = ICE_UPDATE_ADD_SCHEMA,
+                                       .schema = next,
+                                       .id = last_id > metadata->last_column_id ? last_id : metadata->last_column_id},
+                                      {.kind = ICE_UPDATE_SET_CURRENT_SCHEMA, .id = -1}};
   const ice_table_commit commit = {.ident = ident,
                                    .change = {.requirements = requirements,
                                               .requirement_count = ICE_COUNT_OF(requirements),

@@ -346,15 +346,23 @@ done:
   return status;
 }
 
+// Seeks the source to where the table is.
+static ice_status begin(sink *self, ice_error *err) {
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_ingest_start(self->options->ingest, self->options->source, err));
+  ICE_TRY(begin_positions(self, err));
+  tell_positions(self);
+done:
+  return status;
+}
+
 // Forgets what is not committed and begins again where the table says.
 static ice_status begin_again(sink *self, ice_error *err) {
   ice_status status = ICE_OK;
   (void)!drain(self, true, NULL);
   ice_ingest_drop(self->options->ingest);
   ICE_TRY(refresh_source(self, err));
-  ICE_TRY(ice_ingest_start(self->options->ingest, self->options->source, err));
-  ICE_TRY(begin_positions(self, err));
-  tell_positions(self);
+  ICE_TRY(begin(self, err));
   ICE_TRY(follow_tables(self, err));
   self->epoch_ms = now_ms(self);
 done:
@@ -503,6 +511,44 @@ static bool may_settle(sink *self, ice_status status, const ice_error *err) {
   return self->unsettled <= UNSETTLED_MAX;
 }
 
+static bool passes(const sink *self, ice_status status, const ice_error *err) {
+  return status != ICE_OK && (err->flags & ICE_ERROR_RETRYABLE) != 0 && curable(status, err) &&
+         !ice_ingest_deciding(self->options->ingest);
+}
+
+// Catalog or store are away. What is not committed is forgotten, and read again once they are back. CANCELLED when the sink is
+// stopped meanwhile.
+static ice_status recover(sink *self, ice_error *err) {
+  int64_t begin = now_ms(self);
+  int64_t delay_ms = ROUND_DELAY_FIRST_MS;
+  int64_t give_up_ms = self->options->commit_give_up_ms;
+  for (;;) {
+    log_text(self, ICE_LOG_WARN, "Interrupted; waiting, then going on where the table is", err->message);
+    self->failing = true;
+    report_progress(self, true);
+    wait_ms(self, jittered(self, delay_ms));
+    if (stopping(self)) {
+      return ice_error_set(err, ICE_CANCELLED, "stopped while waiting for catalog or store");
+    }
+    bool last = give_up_ms > 0 && now_ms(self) - begin >= give_up_ms;
+    ice_error_clear(err);
+    ice_status status = begin_again(self, err);
+    if (status == ICE_OK || last || !passes(self, status, err)) {
+      self->failing = status != ICE_OK;
+      return status;
+    }
+    delay_ms = delay_ms * 2 > ROUND_DELAY_MAX_MS ? ROUND_DELAY_MAX_MS : delay_ms * 2;
+  }
+}
+
+// Goes on after a step that failed: fenced from where the table is, interrupted once what was away is back.
+static ice_status go_on(sink *self, ice_status status, ice_error *err) {
+  if (status == ICE_CONFLICT && !ice_ingest_deciding(self->options->ingest)) {
+    status = begin_again(self, err);
+  }
+  return passes(self, status, err) && !stopping(self) ? recover(self, err) : status;
+}
+
 static ice_status run(sink *self, ice_error *err) {
   bool finished = false;
   ice_status status = ICE_OK;
@@ -513,9 +559,15 @@ static ice_status run(sink *self, ice_error *err) {
     return ICE_OK;
   }
   ICE_TRY(status);
-  ICE_TRY(ice_ingest_start(self->options->ingest, self->options->source, err));
-  ICE_TRY(begin_positions(self, err));
-  tell_positions(self);
+  status = begin(self, err);
+  if (status != ICE_OK) {
+    status = go_on(self, status, err);
+  }
+  if (status == ICE_CANCELLED && stopping(self)) {
+    ice_error_clear(err);
+    return ICE_OK;
+  }
+  ICE_TRY(status);
   ICE_TRY(remember_ends(self, err));
   self->epoch_ms = now_ms(self);
   self->refresh_ms = self->epoch_ms;
@@ -530,17 +582,15 @@ static ice_status run(sink *self, ice_error *err) {
       status = checkpoint(self, err);
       status = status == ICE_OK ? ICE_CONFLICT : status;
     }
-    if (status == ICE_CONFLICT && !ice_ingest_deciding(self->options->ingest)) {
+    if (status != ICE_OK) {
       finished = false;
-      status = begin_again(self, err);
-      if (status == ICE_CANCELLED && stopping(self)) {
-        ice_error_clear(err);
-        return ICE_OK;
-      }
-      ICE_TRY(status);
-    } else if (status != ICE_OK) {
-      goto done;
+      status = go_on(self, status, err);
     }
+    if (status == ICE_CANCELLED && stopping(self)) {
+      ice_error_clear(err);
+      return ICE_OK;
+    }
+    ICE_TRY(status);
   }
 done:
   return status;
