@@ -78,7 +78,8 @@ void ice_http_client_destroy(ice_http_client *client);
 /// Send a request and take the answer. OK means that the server answered, whatever its status says.
 ///
 /// Never follows a redirect: 3xx is an answer like others, and credentials go to the host that they were given for.
-/// Never sends a request twice, but for a kept connection that the server had closed before it took a byte.
+/// Never sends a request twice, but for GET and HEAD on a kept connection that ended before an answer; for the others that is an
+/// error, and `maybe_sent`.
 /// Errors: IO (RETRYABLE: no connection, reset; origin_code is libcurl's), TIMEOUT (RETRYABLE), AUTH (the server's
 ///   certificate is not trusted), LIMIT (body, headers), CANCELLED, INVALID_ARGUMENT (URL, headers), NO_MEMORY.
 /// Threads: one at a time.
