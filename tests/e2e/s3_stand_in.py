@@ -112,6 +112,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = handle_any
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class StandIn:
     """Objects in a dictionary. `fault` is called with each request and gives an Answer, CUT, APPLY_AND_CUT, SILENCE, or None
     for what a good server would do."""
@@ -125,8 +130,7 @@ class StandIn:
         self.objects = {}
         self.uploads = {}
         self.clock_skew = 0
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.owner = self
         self.endpoint = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
