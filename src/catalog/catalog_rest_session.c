@@ -187,8 +187,7 @@ static ice_status send_once(ice_rest_session *session, const ice_rest_request *r
                                  .url = url,
                                  .headers = a.headers,
                                  .header_count = a.header_count,
-                                 .body = ice_bytes_str(&a.body),
-                                 .once = request->once};
+                                 .body = ice_bytes_str(&a.body)};
   ICE_TRY(ice_http_client_send(session->http, &sent, &session->response, err));
 done:
   ice_bytes_deinit(&a.body);

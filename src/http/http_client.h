@@ -41,9 +41,6 @@ typedef struct ice_http_request {
   size_t header_count;
   /// POST and PUT; sent with Content-Length.
   ice_str body;
-  /// libcurl begins a request again when a connection that it had kept breaks before an answer; the server may have taken the
-  /// first one. With `once` such a request fails instead: what asks for a change that must not be asked for twice.
-  bool once;
   /// Basic authentication, where `user` has data.
   ice_str user;
   ice_str password;
@@ -81,7 +78,8 @@ void ice_http_client_destroy(ice_http_client *client);
 /// Send a request and take the answer. OK means that the server answered, whatever its status says.
 ///
 /// Never follows a redirect: 3xx is an answer like others, and credentials go to the host that they were given for.
-/// Never sends a request twice, but where a kept connection breaks before an answer and the request is not `once`.
+/// Never sends a request twice, but for GET and HEAD on a kept connection that ended before an answer; for the others that is an
+/// error, and `maybe_sent`.
 /// Errors: IO (RETRYABLE: no connection, reset; origin_code is libcurl's), TIMEOUT (RETRYABLE), AUTH (the server's
 ///   certificate is not trusted), LIMIT (body, headers), CANCELLED, INVALID_ARGUMENT (URL, headers), NO_MEMORY.
 /// Threads: one at a time.

@@ -1,6 +1,7 @@
 #include "http/http_transfer_priv.h"
 
 #include "http/http_url.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -104,12 +105,21 @@ static size_t give_body(char *data, size_t one, size_t count, void *context) {
   return size;
 }
 
+// libcurl sends a request again by itself when a kept connection ends before an answer, also when all of it had gone out and was
+// carried out. For a request that changes something that is an answer which nobody knows.
+static int about_to_send(void *context, char *their_address, char *own_address, int their_port, int own_port) {
+  (void)their_address;
+  (void)own_address;
+  (void)their_port;
+  (void)own_port;
+  ice_http_transfer *self = context;
+  self->times_begun++;
+  return self->repeatable || self->times_begun == 1 ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
 // libcurl asks for this when it has to begin again on a fresh connection.
 static int rewind_body(void *context, curl_off_t offset, int origin) {
   ice_http_transfer *self = context;
-  if (self->once && self->sent > 0) {
-    return CURL_SEEKFUNC_FAIL;
-  }
   if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > self->body.size) {
     return CURL_SEEKFUNC_CANTSEEK;
   }
@@ -230,6 +240,8 @@ static CURLcode set_transfer(CURL *easy, ice_http_transfer *self, const ice_http
   SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   SET(CURLOPT_READFUNCTION, give_body);
   SET(CURLOPT_READDATA, self);
+  SET(CURLOPT_PREREQFUNCTION, about_to_send);
+  SET(CURLOPT_PREREQDATA, self);
   SET(CURLOPT_SEEKFUNCTION, rewind_body);
   SET(CURLOPT_SEEKDATA, self);
   SET(CURLOPT_HTTPHEADER, self->headers);
@@ -255,9 +267,10 @@ ice_status ice_http_transfer_prepare(ice_http_transfer *self, const ice_http_set
   self->response = response;
   self->body = request->body;
   self->sent = 0;
+  self->repeatable = request->method == ICE_HTTP_GET || request->method == ICE_HTTP_HEAD;
+  self->times_begun = 0;
   self->moved_at_ms = ice_http_now_ms();
   self->refused = ICE_OK;
-  self->once = request->once;
   self->message[0] = '\0';
   ice_status status = ICE_OK;
   if (ice_str_equal(ice_http_url_shown(ice_str_of(request->url)), ICE_STR("(URL with credentials)"))) {
@@ -329,6 +342,10 @@ ice_status ice_http_transfer_finish(ice_http_transfer *self, CURLcode code, ice_
   }
   if (code == CURLE_OK) {
     return ICE_OK;
+  }
+  if (code == CURLE_ABORTED_BY_CALLBACK && self->times_begun > 1 && !self->repeatable) {
+    code = CURLE_GOT_NOTHING;
+    snprintf(self->message, sizeof self->message, "the kept connection ended before an answer");
   }
   if (code == CURLE_ABORTED_BY_CALLBACK) {
     return ice_error_set(err, ICE_CANCELLED, "stopped while waiting for an answer");

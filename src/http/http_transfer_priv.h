@@ -24,7 +24,8 @@ typedef struct ice_http_transfer {
   ice_http_response *response;
   ice_str body;
   size_t sent;
-  bool once;
+  bool repeatable;      ///< asking twice does no harm
+  int times_begun;      ///< how often libcurl was about to send it
   int64_t moved_at_ms;  ///< when a byte last went either way
   ice_status refused;   ///< why it was ended from this side; `cause` says it
   ice_error cause;

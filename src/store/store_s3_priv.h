@@ -127,8 +127,9 @@ struct ice_s3_request {
   ice_http_exchange *exchange;
   ice_arena texts;
   uint32_t attempts;
-  bool renew;
-  bool renewed;
+  uint32_t keys;      ///< a digest of the keys that signed the last attempt
+  bool renew;         ///< the next attempt needs other ones
+  uint32_t renewals;  ///< how often keys were refused
   bool skew_corrected;
   bool has_body_sha256;
   char body_sha256[ICE_SHA256_HEX_SIZE];

@@ -1,5 +1,6 @@
 #include "store/store_s3_priv.h"
 
+#include "codec/checksum.h"
 #include "http/http_url.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -207,6 +208,11 @@ done:
   return status;
 }
 
+static uint32_t digest_of(const ice_aws_credentials *keys) {
+  uint32_t digest = ice_crc32c(0, keys->access_key_id.data, keys->access_key_id.size);
+  return ice_crc32c(digest, keys->session_token.data, keys->session_token.size);
+}
+
 static ice_status sign(ice_s3_request *request, const target *to, attempt *out, ice_error *err) {
   ice_s3_store *store = request->store;
   ice_str payload = payload_of(request, out->url);
@@ -219,11 +225,16 @@ static ice_status sign(ice_s3_request *request, const target *to, attempt *out, 
     return ICE_OK;
   }
   ice_aws_credentials credentials;
-  ice_status status = ice_aws_provider_get(to->provider, request->renew, &credentials, err);
-  request->renew = false;
+  ice_status status = ice_aws_provider_get(to->provider, false, &credentials, err);
+  // Of several requests whose keys were refused the first renews them for all.
+  if (request->renew && (status != ICE_OK || digest_of(&credentials) == request->keys)) {
+    status = ice_aws_provider_get(to->provider, true, &credentials, err);
+  }
   if (status != ICE_OK) {
     return status;
   }
+  request->renew = false;
+  request->keys = digest_of(&credentials);
   const ice_sigv4_scope scope = {.region = to->region,
                                  .service = ICE_STR("s3"),
                                  .now_us = store->port->clock.now_us(store->port->clock.context) + store->skew_us};

@@ -9,6 +9,7 @@ enum {
   DELAY_MAX_US = 20 * 1000 * 1000,
   RETRY_AFTER_MAX_S = 60,
   MESSAGE_MAX = 200,
+  RENEWALS_MAX = 3,
   SKEW_MIN_US = 60 * 1000 * 1000,
   /// The server takes what is at most a quarter of an hour off.
   SKEW_REFUSED_US = 10 * 60 * 1000 * 1000
@@ -119,8 +120,10 @@ static verdict judge(ice_s3_request *request, const ice_s3_problem *problem) {
     request->skew_corrected = true;
     return AGAIN_AT_ONCE;
   }
-  if (!request->renewed && is_stale_key(request)) {
-    request->renew = request->renewed = true;
+  uint32_t renewals_max = request->code[0] ? RENEWALS_MAX : 1;
+  if (request->renewals < renewals_max && is_stale_key(request)) {
+    request->renew = true;
+    request->renewals++;
     return AGAIN_AT_ONCE;
   }
   if (drop_feature(request, problem)) {
@@ -166,6 +169,9 @@ static ice_status status_of(const ice_s3_request *request) {
   }
   if (http == 301 || http == 302 || http == 307 || http == 308 || IS_CODE(request, "AuthorizationHeaderMalformed")) {
     return ICE_INVALID_ARGUMENT;
+  }
+  if (is_stale_key(request)) {
+    return ICE_AUTH;
   }
   switch (http) {
     case 401:

@@ -251,7 +251,7 @@ static void complete_done(ice_s3_request *request) {
     fail(self, &why);
   } else {
     ice_s3_likeness ours = likeness_of(self);
-    bool of_parts = memchr(completed.checksum_crc32c.data, '-', completed.checksum_crc32c.size) != NULL;
+    bool of_parts = ice_str_contains(completed.checksum_crc32c, ICE_STR("-"));
     if (of_parts && !ice_str_equal_c(completed.checksum_crc32c, ours.checksum)) {
       fail_with(self, ICE_CORRUPT, "the server has other bytes than were sent: the checksums differ");
     } else {

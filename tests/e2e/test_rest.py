@@ -191,3 +191,17 @@ def test_delayed_cut_reset_repeated_lost_and_late_messages_cost_nothing(server, 
     counts = disturbed(lake, server, seed, 40 if not TEST_ALL else 300, 3)
     print(counts)
     assert counts["commits"] > 0 and len(counts) == 7
+
+
+# Access that the catalog gives out ---------------------------------------------------------------------------------
+
+
+def test_objects_are_reached_by_the_catalogs_signatures_where_no_key_is_set(server, lake):
+    if server.kind != "nessie":
+        pytest.skip("only Nessie signs")
+    lake.configure(store="")
+    lake.generate(500)
+    lake.sink()
+    lake.assert_conserved()
+    lake.verify()
+    assert "ok      store" in lake.run("check", "icesink.yaml").stdout
