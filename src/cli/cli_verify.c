@@ -85,6 +85,7 @@ static void print_result(const verification *self, ice_str sink, const ice_verif
     }
     printf("\"stray_files\":%lld,\"stray_bytes\":%lld,\"stray\":[%.*s],", (long long)self->stray.files,
            (long long)self->stray.bytes, ICE_STR_ARG(ice_bytes_str(&self->stray_files)));
+    printf("\"stray_searched\":%s,", self->stray.refused[0] ? "false" : "true");
     printf("\"violations\":[%.*s]}", ICE_STR_ARG(ice_bytes_str(&self->found)));
     return;
   }
@@ -125,6 +126,11 @@ static void print_result(const verification *self, ice_str sink, const ice_verif
         "  stray: %lld files, %s, that no snapshot lists, of epochs that were dropped or are under way; --json names "
         "them\n",
         (long long)self->stray.files, size);
+  }
+  if (self->stray.refused[0]) {
+    printf("  stray: not searched for, the store does not list: %s\n", self->stray.refused);
+  } else if (self->stray.hidden_history) {
+    printf("  stray: manifest lists are not judged, for the table does not show all of its snapshots\n");
   }
   print_comparison(self);
   puts("  no violation");
