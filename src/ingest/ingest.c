@@ -21,6 +21,7 @@ struct ice_ingest {
   ice_schema **names;    ///< per table: its schema when the ingest was opened
   ice_schema **schemas;  ///< per table: its schema now, with the names of then
   bool tables_changed;
+  ice_list_memory lists;
   ice_table_writer **writers;
   ice_table_ident *order;  ///< the lead first
   uint32_t *order_of;      ///< index in `order` of each table
@@ -103,6 +104,7 @@ ice_status ice_ingest_open(const ice_ingest_options *options, ice_ingest **out, 
   }
   ingest->options = *options;
   ingest->spill.file = -1;
+  ice_list_memory_init(&ingest->lists);
   ingest->committer = (ice_committer){.catalog = options->catalog,
                                       .port = options->port,
                                       .observer = options->observer,
@@ -110,6 +112,7 @@ ice_status ice_ingest_open(const ice_ingest_options *options, ice_ingest **out, 
                                       .policies = options->policies,
                                       .tables = options->tables,
                                       .table_count = options->table_count,
+                                      .lists = &ingest->lists,
                                       .watch = watch_table,
                                       .watcher = ingest};
   uint32_t count = options->table_count;
@@ -156,6 +159,7 @@ void ice_ingest_destroy(ice_ingest *ingest) {
   free(ingest->order);
   free(ingest->order_of);
   free(ingest->partitions);
+  ice_list_memory_deinit(&ingest->lists);
   ice_parquet_scratch_destroy(ingest->scratch);
   ice_spill_deinit(&ingest->spill);
   free(ingest);
@@ -465,6 +469,9 @@ ice_status ice_ingest_close(ice_ingest *ingest, const ice_source *source, ice_er
   }
   ICE_TRY(collect_ranges(ingest, source, &epoch, err));
   epoch.counts = ingest->open_counts;
+  for (uint32_t i = 0; i < options->table_count; i++) {
+    ICE_TRY(ice_table_writer_submit(ingest->writers[i], err));
+  }
   for (uint32_t i = 0; i < options->table_count; i++) {
     ICE_TRY(ice_table_writer_close(ingest->writers[i], &epoch, ingest->order_of[i], err));
   }
