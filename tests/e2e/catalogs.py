@@ -3,6 +3,8 @@ import contextlib
 import os
 import pathlib
 import signal
+import subprocess
+import time
 
 from lake import TOPIC, Lake
 from object_store import ObjectStore
@@ -87,6 +89,36 @@ class RestLake(Lake):
         text = CONFIG.format(topic=TOPIC, directory=self.directory, interval=interval, memory=memory, workers=workers,
                              write=write, uri=self.uri, warehouse=self.server.warehouse, catalog=catalog, store=store)
         (self.directory / "icesink.yaml").write_text(text)
+
+    @contextlib.contextmanager
+    def service(self):
+        """A sink that goes on until the end of the block."""
+        process = subprocess.Popen(self.command("run", "icesink.yaml"), cwd=self.directory, env=self.environment(),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            yield process
+            process.send_signal(signal.SIGTERM)
+            log = process.communicate(timeout=60)[1]
+            assert process.returncode == 0, log
+        except BaseException:
+            process.kill()
+            print(process.communicate()[1][-3000:])
+            raise
+
+    def wait_for_rows(self, seconds=30):
+        """Until the data table has all rows of the topic."""
+        expected = len(self.expected()[0])
+        end = time.monotonic() + seconds
+        while self.count_rows() != expected:
+            assert time.monotonic() < end, f"{self.count_rows()} rows of {expected}"
+            time.sleep(0.05)
+
+    def count_rows(self):
+        from pyiceberg.exceptions import NoSuchTableError
+        try:
+            return self.table("health_data_raw").scan(selected_fields=("sample_id",)).count()
+        except NoSuchTableError:
+            return 0
 
     def catalog(self):
         from pyiceberg.catalog.rest import RestCatalog

@@ -75,7 +75,7 @@ def test_tables_that_others_made_and_write_to_are_appended_to(lake):
 # Killed ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed,kills", [(1, 60)] if not TEST_ALL else [(seed, 150) for seed in range(1, 4)])
+@pytest.mark.parametrize("seed,kills", [(1, 40)] if not TEST_ALL else [(seed, 150) for seed in range(1, 4)])
 def test_killed_at_random_instants_neither_loses_nor_duplicates(lake, seed, kills):
     choose = random.Random(seed)
     lake.configure(interval="10ms")
