@@ -263,16 +263,20 @@ static void keep_code(ice_s3_request *request, ice_str code) {
   request->code[code.size] = '\0';
 }
 
-// An answer of 200 may hold an error too: the server answered before it was done.
-static void read_problem(ice_s3_request *request, ice_s3_problem *out) {
+// An answer of 200 may hold an error too: the server answered before it was done. What is no <Error> names no fault.
+static ice_status read_problem(ice_s3_request *request, ice_s3_problem *out) {
   *out = (ice_s3_problem){0};
   int32_t http = request->response.status;
   request->code[0] = '\0';
-  bool may_hold_one = http < 200 || http >= 300 || request->error_in_200;
-  if (may_hold_one &&
-      ice_s3_problem_read(ice_bytes_str(&request->response.body), &request->texts, out, NULL) == ICE_OK) {
+  if (http >= 200 && http < 300 && !request->error_in_200) {
+    return ICE_OK;
+  }
+  ice_status status =
+      ice_s3_problem_read(ice_bytes_str(&request->response.body), &request->texts, out, &request->err);
+  if (status == ICE_OK) {
     keep_code(request, out->code);
   }
+  return status == ICE_NO_MEMORY ? status : ICE_OK;
 }
 
 static verdict judge_transport(ice_s3_request *request, ice_status status) {
@@ -286,12 +290,10 @@ void ice_s3_request_settle(ice_s3_request *request, ice_status transport) {
   ice_s3_store *store = request->store;
   ice_s3_problem problem = {0};
   verdict found = FAILED;
-  if (transport != ICE_OK) {
-    found = judge_transport(request, transport);
-  } else {
-    read_problem(request, &problem);
-    found = judge(request, &problem);
+  if (transport == ICE_OK) {
+    transport = read_problem(request, &problem);
   }
+  found = transport == ICE_OK ? judge(request, &problem) : judge_transport(request, transport);
   bool again = found == AGAIN || found == AGAIN_SLOWLY;
   if (found == AGAIN_AT_ONCE || (again && request->attempts <= store->retries)) {
     int64_t wait_us = again ? delay_us(request, found == AGAIN_SLOWLY) : 0;
