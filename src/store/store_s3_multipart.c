@@ -184,53 +184,54 @@ static void part_done(ice_s3_request *request) {
   }
 }
 
-static void send_part(ice_s3_part *part) {
+// False when the upload failed, and the part is no more.
+static bool send_part(ice_s3_part *part) {
   ice_s3_request *request = &part->request;
   ice_s3_upload *self = part->upload;
   ice_error why;
   if (ice_s3_request_format(request, &request->query, &why, "partNumber=%u&uploadId=%s", part->number,
                             self->multipart->id) != ICE_OK) {
     ice_s3_upload_fail(self, &why);
-    return;
+    return false;
   }
   ice_s3_request_submit(request);
+  return true;
+}
+
+static ice_status take_id(ice_s3_multipart *whole, ice_error *err) {
+  ice_s3_request *request = &whole->request;
+  ice_str id;
+  ice_bytes encoded;
+  ice_bytes_init(&encoded, 3 * UPLOAD_ID_MAX + 1);
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_s3_upload_id_read(ice_bytes_str(&request->response.body), &request->texts, &id, err));
+  ICE_TRY(ice_http_url_encode(id, &encoded, err));
+  whole->id = strndup((const char *)encoded.data, encoded.size);
+  if (!whole->id) {
+    ICE_FAIL(ICE_NO_MEMORY, "out of memory for an upload");
+  }
+done:
+  if (status != ICE_OK) {
+    ice_error_prepend(err, "%s %s", request->what, whole->location);
+  }
+  ice_bytes_deinit(&encoded);
+  return status;
 }
 
 static void create_done(ice_s3_request *request) {
   ice_s3_multipart *whole = request->context;
-  ice_s3_upload *self = whole->owner;
-  ice_str id;
   ice_error why = request->err;
-  ice_bytes encoded;
-  ice_bytes_init(&encoded, 3 * UPLOAD_ID_MAX + 1);
-  ice_status status = request->status;
-  if (status == ICE_OK) {
-    status = ice_s3_upload_id_read(ice_bytes_str(&request->response.body), &request->texts, &id, &why);
-  }
-  if (status == ICE_OK) {
-    status = ice_http_url_encode(id, &encoded, &why);
-  }
-  if (status == ICE_OK) {
-    whole->id = strndup((const char *)encoded.data, encoded.size);
-  }
-  ice_bytes_deinit(&encoded);
-  if (!self) {
-    if (whole->id) {
-      abort_multipart(whole);
-    } else {
-      free_multipart(whole);
+  ice_status status = request->status == ICE_OK ? take_id(whole, &why) : request->status;
+  if (whole->owner && status != ICE_OK) {
+    ice_s3_upload_fail(whole->owner, &why);
+  } else if (whole->owner) {
+    for (ice_s3_part *part = whole->owner->parts; part && send_part(part); part = part->next) {
     }
-    return;
-  }
-  if (!whole->id) {
-    if (status == ICE_OK) {
-      ice_error_set(&why, ICE_NO_MEMORY, "out of memory for an upload");
-    }
-    ice_s3_upload_fail(self, &why);
-    return;
-  }
-  for (ice_s3_part *part = self->parts; part && self->state != ICE_S3_UPLOAD_BROKEN; part = part->next) {
-    send_part(part);
+  } else if (status == ICE_OK) {
+    // Given up meanwhile.
+    abort_multipart(whole);
+  } else {
+    free_multipart(whole);
   }
 }
 
@@ -296,7 +297,7 @@ ice_status ice_s3_multipart_flush(ice_s3_upload *self, ice_error *err) {
   }
   *link = part;
   if (self->multipart->id) {
-    send_part(part);
+    (void)send_part(part);
   }
 done:
   return status;
