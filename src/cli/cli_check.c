@@ -1,3 +1,4 @@
+#include "cli/cli_catalog.h"
 #include "cli/cli_source.h"
 #include "json/json_text.h"
 #include "pipeline/pipeline_decoder.h"
@@ -18,7 +19,7 @@ typedef struct doctor {
 } doctor;
 
 static ice_status check_catalog(doctor *self, ice_error *err) {
-  return ice_cli_open_catalog(&self->settings, false, &self->catalog, err);
+  return ice_cli_open_catalog(&(ice_cli_catalog_options){.settings = &self->settings}, &self->catalog, err);
 }
 
 static ice_status check_tables(doctor *self, ice_error *err) {

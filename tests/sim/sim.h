@@ -34,6 +34,7 @@ typedef enum sim_kind {
   SIM_LOSE,            ///< a commit never arrives, nobody knows
   SIM_REPLY_LOST,      ///< a commit is applied, nobody knows
   SIM_HOLD,            ///< a commit arrives late, its sender hears nothing
+  SIM_REPEAT,          ///< a commit arrives twice, its sender hears of the second time
   SIM_TEAR_LEAD,       ///< of a commit of several tables the lead's part is lost
   SIM_TEAR_FOLLOWER,   ///< … the followers' parts are lost
   SIM_STORE_FAILS,     ///< a call of the store fails

@@ -85,6 +85,9 @@ static ice_memory_fate choose_fate(sim *world, size_t count) {
   if (sim_happens(world, SIM_HOLD)) {
     return ICE_MEMORY_HOLD;
   }
+  if (sim_happens(world, SIM_REPEAT)) {
+    return ICE_MEMORY_REPEAT;
+  }
   // A routed table that the next configuration does not have would not be asked whether it is ahead.
   if (count > 1 && world->table_count == 2 && sim_happens(world, SIM_TEAR_LEAD)) {
     return ICE_MEMORY_TEAR_REST;
@@ -94,8 +97,9 @@ static ice_memory_fate choose_fate(sim *world, size_t count) {
 
 static ice_status catalog_commit(ice_catalog *catalog, const ice_table_commit *commits, size_t count,
                                  ice_error *err) {
-  static const char *const fates[] = {"is applied",         "conflicts", "is refused",         "is lost",
-                                      "is applied unheard", "is held",   "is torn: lead only", "is torn: rest alone"};
+  static const char *const fates[] = {"is applied",       "conflicts",          "is refused",
+                                      "is lost",          "is applied unheard", "is held",
+                                      "is applied twice", "is torn: lead only", "is torn: rest alone"};
   sim_process *process = process_of(catalog);
   sim *world = process->world;
   if (!sim_enter(process, SIM_COST_CATALOG)) {
@@ -179,6 +183,7 @@ void sim_catalog_init(sim_process *process) {
   process->catalog =
       (sim_catalog){.base = {.interface = &interface,
                              .atomic = process->world->scenario->fields[SIM_ATOMIC] != 0 && !process->ordered,
+                             .remote = process->world->scenario->rates[SIM_REPEAT] > 0,
                              .store = process->local ? process->local : &process->store.base},
                     .process = process};
 }
