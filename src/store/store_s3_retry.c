@@ -68,12 +68,12 @@ static bool drop_feature(ice_s3_request *request, const ice_s3_problem *problem)
     store->no_condition = true;
     ice_observe_log(
         store->observer, ICE_LOG_WARN,
-        ICE_STR("the object store does not know If-None-Match: an object that is there would be replaced"), NULL, 0);
+        ICE_STR("The object store does not know If-None-Match: an object that is there would be replaced"), NULL, 0);
     return true;
   }
   if ((request->has_checksum || request->names_checksum) && !store->no_checksum) {
     store->no_checksum = true;
-    ice_observe_log(store->observer, ICE_LOG_WARN, ICE_STR("the object store does not know CRC-32C checksums"), NULL,
+    ice_observe_log(store->observer, ICE_LOG_WARN, ICE_STR("The object store does not know CRC-32C checksums"), NULL,
                     0);
     return true;
   }
@@ -286,6 +286,22 @@ static verdict judge_transport(ice_s3_request *request, ice_status status) {
   return request->err.flags & ICE_ERROR_RETRYABLE ? AGAIN : FAILED;
 }
 
+// One attempt that fails is nothing to speak of; the second is.
+static void report(const ice_s3_request *request, ice_status transport, int64_t wait_us) {
+  const ice_log_field fields[] = {
+      ICE_LOG_TEXT("operation", ice_str_of(request->what)),
+      ICE_LOG_TEXT("object", request->place->location),
+      ICE_LOG_TEXT("cause", ice_str_of(transport != ICE_OK ? request->err.message : request->code)),
+      ICE_LOG_NUMBER("http_status", request->response.status),
+      ICE_LOG_NUMBER("attempt", request->attempts),
+      ICE_LOG_NUMBER("wait_ms", wait_us / 1000)};
+  ice_observe_count(request->store->observer, "icesink_store_retries_total", (ice_str){0}, 1);
+  if (request->attempts > 1) {
+    ice_observe_log(request->store->observer, ICE_LOG_WARN, ICE_STR("Object store trouble; sending a request again"),
+                    fields, ICE_COUNT_OF(fields));
+  }
+}
+
 void ice_s3_request_settle(ice_s3_request *request, ice_status transport) {
   ice_s3_store *store = request->store;
   ice_s3_problem problem = {0};
@@ -299,7 +315,7 @@ void ice_s3_request_settle(ice_s3_request *request, ice_status transport) {
     int64_t wait_us = again ? delay_us(request, found == AGAIN_SLOWLY) : 0;
     request->not_before_us = store->port->clock.monotonic_us(store->port->clock.context) + wait_us;
     request->state = ICE_S3_REQUEST_WAITING;
-    ice_observe_count(store->observer, "icesink_store_retries_total", (ice_str){0}, 1);
+    report(request, transport, wait_us);
     return;
   }
   request->state = ICE_S3_REQUEST_DONE;

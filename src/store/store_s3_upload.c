@@ -141,6 +141,7 @@ static ice_status spill(ice_s3_upload *self, ice_error *err) {
   }
   ICE_TRY(files->write(files->context, self->spill, self->buffer.data, self->buffer.size, err));
   self->spilled += self->buffer.size;
+  ice_observe_count(self->store->observer, "icesink_spilled_bytes_total", (ice_str){0}, (int64_t)self->buffer.size);
   ice_bytes_deinit(&self->buffer);
 done:
   return status;
