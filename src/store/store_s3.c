@@ -123,6 +123,8 @@ ice_status ice_store_s3_open(const ice_store_s3_options *options, ice_aws_provid
   self->path_style = options->path_style;
   ICE_TRY(set_endpoint(self, options, err));
   ICE_TRY(set_limits(self, options, err));
+  ICE_TRY(options->spill_directory ? copy_text(ice_str_of(options->spill_directory), &self->spill_directory, err)
+                                   : ICE_OK);
   self->roots = calloc(options->root_count + 1, sizeof *self->roots);
   self->grants = calloc(ICE_S3_GRANTS_MAX, sizeof *self->grants);
   if (!self->roots || !self->grants) {
@@ -186,6 +188,7 @@ static void store_destroy(ice_store *store) {
     free_grant(&self->grants[i]);
   }
   ice_aws_provider_destroy(self->provider);
+  free(self->spill_directory);
   free(self->roots);
   free(self->grants);
   free(self->endpoint);

@@ -25,8 +25,10 @@ typedef struct ice_store_s3_options {
   size_t root_count;
   size_t part_size;         ///< 0: 8 MiB; at least ICE_S3_PART_SIZE_MIN
   size_t upload_bytes_max;  ///< ceiling of what uploads hold together; 0: 32 MiB. A write waits beyond it.
-  uint32_t requests_max;    ///< requests under way at once; 0: 16
-  uint32_t retries;         ///< after the first attempt; 0: 5
+  /// Where the beginnings of parts wait that are too small to be sent, when there is no room for them; NULL: they stay in memory.
+  const char *spill_directory;
+  uint32_t requests_max;  ///< requests under way at once; 0: 16
+  uint32_t retries;       ///< after the first attempt; 0: 5
 } ice_store_s3_options;
 
 /// Open a store. Nothing is sent before the first object is asked for.

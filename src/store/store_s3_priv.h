@@ -64,6 +64,7 @@ typedef struct ice_s3_store {
   size_t grant_count;
   size_t part_size;
   size_t upload_bytes_max;
+  char *spill_directory;
   uint32_t requests_max;
   uint32_t retries;
   /// What was learnt of the server.
@@ -77,7 +78,8 @@ typedef struct ice_s3_store {
   ice_s3_request *first;
   ice_s3_request *last;
   uint32_t under_way;
-  size_t held;  ///< bytes in the buffers of all uploads
+  struct ice_s3_upload *uploads;  ///< all that have not been destroyed
+  size_t held;                    ///< bytes in the buffers of all uploads
   int64_t driven_at_us;
   /// The last object that was asked about, so that reading all of it can be checked against what the server said of it.
   char stat_location[ICE_S3_LOCATION_MAX];

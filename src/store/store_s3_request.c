@@ -258,6 +258,9 @@ static ice_status send_attempt(ice_s3_request *request, ice_error *err) {
   ICE_TRY(ice_http_multi_start(request->store->http, &http, &request->response, &request->exchange, err));
   request->state = ICE_S3_REQUEST_SENT;
   request->store->under_way++;
+  ice_observe_count(request->store->observer, "icesink_store_requests_total", ice_str_of(request->what), 1);
+  ice_observe_count(request->store->observer, "icesink_store_sent_bytes_total", (ice_str){0},
+                    (int64_t)request->body.size);
 done:
   ice_arena_restore(&request->texts, mark);
   return status;

@@ -68,12 +68,12 @@ static bool drop_feature(ice_s3_request *request, const ice_s3_problem *problem)
     store->no_condition = true;
     ice_observe_log(
         store->observer, ICE_LOG_WARN,
-        ICE_STR("the object store does not know If-None-Match: an object that is there would be replaced"), NULL, 0);
+        ICE_STR("The object store does not know If-None-Match: an object that is there would be replaced"), NULL, 0);
     return true;
   }
   if ((request->has_checksum || request->names_checksum) && !store->no_checksum) {
     store->no_checksum = true;
-    ice_observe_log(store->observer, ICE_LOG_WARN, ICE_STR("the object store does not know CRC-32C checksums"), NULL,
+    ice_observe_log(store->observer, ICE_LOG_WARN, ICE_STR("The object store does not know CRC-32C checksums"), NULL,
                     0);
     return true;
   }
@@ -263,16 +263,20 @@ static void keep_code(ice_s3_request *request, ice_str code) {
   request->code[code.size] = '\0';
 }
 
-// An answer of 200 may hold an error too: the server answered before it was done.
-static void read_problem(ice_s3_request *request, ice_s3_problem *out) {
+// An answer of 200 may hold an error too: the server answered before it was done. What is no <Error> names no fault.
+static ice_status read_problem(ice_s3_request *request, ice_s3_problem *out) {
   *out = (ice_s3_problem){0};
   int32_t http = request->response.status;
   request->code[0] = '\0';
-  bool may_hold_one = http < 200 || http >= 300 || request->error_in_200;
-  if (may_hold_one &&
-      ice_s3_problem_read(ice_bytes_str(&request->response.body), &request->texts, out, NULL) == ICE_OK) {
+  if (http >= 200 && http < 300 && !request->error_in_200) {
+    return ICE_OK;
+  }
+  ice_status status =
+      ice_s3_problem_read(ice_bytes_str(&request->response.body), &request->texts, out, &request->err);
+  if (status == ICE_OK) {
     keep_code(request, out->code);
   }
+  return status == ICE_NO_MEMORY ? status : ICE_OK;
 }
 
 static verdict judge_transport(ice_s3_request *request, ice_status status) {
@@ -282,22 +286,36 @@ static verdict judge_transport(ice_s3_request *request, ice_status status) {
   return request->err.flags & ICE_ERROR_RETRYABLE ? AGAIN : FAILED;
 }
 
+// One attempt that fails is nothing to speak of; the second is.
+static void report(const ice_s3_request *request, ice_status transport, int64_t wait_us) {
+  const ice_log_field fields[] = {
+      ICE_LOG_TEXT("operation", ice_str_of(request->what)),
+      ICE_LOG_TEXT("object", request->place->location),
+      ICE_LOG_TEXT("cause", ice_str_of(transport != ICE_OK ? request->err.message : request->code)),
+      ICE_LOG_NUMBER("http_status", request->response.status),
+      ICE_LOG_NUMBER("attempt", request->attempts),
+      ICE_LOG_NUMBER("wait_ms", wait_us / 1000)};
+  ice_observe_count(request->store->observer, "icesink_store_retries_total", (ice_str){0}, 1);
+  if (request->attempts > 1) {
+    ice_observe_log(request->store->observer, ICE_LOG_WARN, ICE_STR("Object store trouble; sending a request again"),
+                    fields, ICE_COUNT_OF(fields));
+  }
+}
+
 void ice_s3_request_settle(ice_s3_request *request, ice_status transport) {
   ice_s3_store *store = request->store;
   ice_s3_problem problem = {0};
   verdict found = FAILED;
-  if (transport != ICE_OK) {
-    found = judge_transport(request, transport);
-  } else {
-    read_problem(request, &problem);
-    found = judge(request, &problem);
+  if (transport == ICE_OK) {
+    transport = read_problem(request, &problem);
   }
+  found = transport == ICE_OK ? judge(request, &problem) : judge_transport(request, transport);
   bool again = found == AGAIN || found == AGAIN_SLOWLY;
   if (found == AGAIN_AT_ONCE || (again && request->attempts <= store->retries)) {
     int64_t wait_us = again ? delay_us(request, found == AGAIN_SLOWLY) : 0;
     request->not_before_us = store->port->clock.monotonic_us(store->port->clock.context) + wait_us;
     request->state = ICE_S3_REQUEST_WAITING;
-    ice_observe_count(store->observer, "icesink_store_retries_total", (ice_str){0}, 1);
+    report(request, transport, wait_us);
     return;
   }
   request->state = ICE_S3_REQUEST_DONE;

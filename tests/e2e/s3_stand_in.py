@@ -36,6 +36,7 @@ class Request:
         self.headers = {name.lower(): value for name, value in handler.headers.items()}
         self.body = body
         self.at = time.monotonic()
+        self.client = handler.client_address
 
     @property
     def operation(self):

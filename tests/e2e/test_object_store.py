@@ -94,6 +94,20 @@ def test_many_uploads_at_once_hold_no_more_than_they_may(store):
     assert len(store.keys("test", "bounded/")) == 40
 
 
+@pytest.mark.parametrize("count, size", [(4, 20_000_000), (30, 3_000_000)])
+def test_objects_that_grow_together_hold_no_more_than_they_may(store, tmp_path, count, size):
+    """What is too small for a part goes to a file."""
+    limit = 20_000_000
+    outcome = tool(store, "together", f"s3://test/together/{count}", count, size, S3_TEST_UPLOAD_BYTES=limit, S3_TEST_SPILL=tmp_path)
+    assert not outcome.status, outcome.log
+    assert int(outcome.output) < limit + (8 << 20)
+    assert list(tmp_path.iterdir()) == []
+    for number in range(count):
+        expected = b"".join(bytes([97 + (number + piece) % 26]) * 100_000 for piece in range(size // 100_000))
+        assert store.read("test", f"together/{count}/{number}") == expected
+    assert store.open_uploads("test") == []
+
+
 def test_wrong_credentials_are_named_and_not_shown(store, tmp_path):
     path = data_file(tmp_path, 10)
     for arguments in (["put", "s3://test/denied", path], ["stat", "s3://test/denied"], ["list", "s3://test/"]):

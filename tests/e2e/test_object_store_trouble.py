@@ -84,6 +84,13 @@ def test_fewer_requests_go_out_at_once_when_the_server_is_slow():
     assert 6 <= max(seen[40:60]) <= 12, seen
 
 
+def test_connections_are_kept():
+    with StandIn() as server:
+        assert not tool(server, "puts", "s3://test/many", 300, 10).status
+        assert len(server.seen("Put")) == 300
+        assert len({request.client for request in server.requests}) <= 16
+
+
 def test_silence_ends_a_request(tmp_path):
     with StandIn(times(1, "Put", SILENCE)) as server:
         begin = time.monotonic()

@@ -1,15 +1,18 @@
 /// object_store_tool: the S3 store from the command line, for tests against real servers.
 ///   put LOCATION FILE [WRITE_SIZE]   write a whole object, FILE in writes of that many bytes
 ///   puts PREFIX COUNT SIZE           COUNT objects of SIZE bytes, all submitted before the first is waited for
+///   together PREFIX COUNT SIZE       the same growing all at once; prints the most bytes that uploads held
 ///   get LOCATION FILE | range LOCATION OFFSET SIZE FILE | stat LOCATION | remove LOCATION | list PREFIX
 /// Where from: S3_TEST_ENDPOINT, S3_TEST_ROOT, S3_TEST_PATH_STYLE (0 or 1), S3_TEST_CA, S3_TEST_PART_SIZE,
-/// S3_TEST_SILENCE_MS, S3_TEST_RETRIES, S3_TEST_UPLOAD_BYTES, S3_TEST_PROXY, AWS_REGION; credentials by the chain of the AWS SDKs,
+/// S3_TEST_SILENCE_MS, S3_TEST_RETRIES, S3_TEST_UPLOAD_BYTES, S3_TEST_SPILL, S3_TEST_PROXY, AWS_REGION; credentials by the chain of the AWS SDKs,
 /// none with S3_TEST_ANONYMOUS.
 /// Prints what it found; an error goes to stderr as "STATUS: message" and the exit status is 1.
 #include "store/store_router.h"
 #include "store/store_s3.h"
 #include <stdio.h>
 #include <stdlib.h>
+
+static ice_budget budget;
 
 static const char *variable(const char *name, const char *otherwise) {
   const char *value = getenv(name);
@@ -45,6 +48,7 @@ static ice_status open_store(ice_store **out, ice_error *err) {
   ice_str root = ice_str_of(variable("S3_TEST_ROOT", "s3://test"));
   const ice_store_s3_options options = {.port = ice_port_system(),
                                         .observer = &observer,
+                                        .budget = &budget,
                                         .endpoint = ice_str_of(variable("S3_TEST_ENDPOINT", "")),
                                         .region = ice_str_of(variable("AWS_REGION", "us-east-1")),
                                         .path_style = atoi(variable("S3_TEST_PATH_STYLE", "1")) != 0,
@@ -55,6 +59,7 @@ static ice_status open_store(ice_store **out, ice_error *err) {
                                         .root_count = 1,
                                         .part_size = (size_t)atoll(variable("S3_TEST_PART_SIZE", "0")),
                                         .upload_bytes_max = (size_t)atoll(variable("S3_TEST_UPLOAD_BYTES", "0")),
+                                        .spill_directory = variable("S3_TEST_SPILL", NULL),
                                         .retries = (uint32_t)atoi(variable("S3_TEST_RETRIES", "0"))};
   ice_aws_provider *provider = NULL;
   ice_store *s3 = NULL;
@@ -118,6 +123,38 @@ done:
   return status;
 }
 
+// COUNT objects that grow together, a piece of each in turn; prints the most that uploads held.
+static ice_status put_together(ice_store *store, const char *prefix, size_t count, size_t size, ice_error *err) {
+  enum { PIECE = 100000 };
+  static char piece[PIECE];
+  ice_upload **uploads = calloc(count, sizeof *uploads);
+  ice_status status = ICE_OK;
+  for (size_t written = 0; written < size; written += PIECE) {
+    for (size_t i = 0; i < count; i++) {
+      char location[512];
+      snprintf(location, sizeof location, "%s/%zu", prefix, i);
+      ICE_TRY(written == 0 ? ice_store_create(store, ice_str_of(location), &uploads[i], err) : ICE_OK);
+      memset(piece, 'a' + (int)((i + written / PIECE) % 26), sizeof piece);
+      ICE_TRY(ice_upload_write(uploads[i], piece, size - written < PIECE ? size - written : PIECE, err));
+    }
+  }
+  for (size_t i = 0; i < count; i++) {
+    ICE_TRY(ice_upload_submit(uploads[i], err));
+  }
+  for (size_t i = 0; i < count; i++) {
+    for (bool complete = false; !complete;) {
+      ICE_TRY(ice_upload_poll(uploads[i], &complete, err));
+    }
+  }
+  printf("%lld\n", (long long)budget.peak);
+done:
+  for (size_t i = 0; i < count; i++) {
+    ice_upload_destroy(uploads[i]);
+  }
+  free(uploads);
+  return status;
+}
+
 static ice_status save(const char *path, const void *data, size_t size, ice_error *err) {
   FILE *file = fopen(path, "wb");
   bool written = file && fwrite(data, 1, size, file) == size;
@@ -161,6 +198,9 @@ static ice_status run(ice_store *store, int count, char **arguments, ice_error *
   }
   if (strcmp(command, "puts") == 0 && count == 4) {
     return put_many(store, arguments[1], (size_t)atoll(arguments[2]), (size_t)atoll(arguments[3]), err);
+  }
+  if (strcmp(command, "together") == 0 && count == 4) {
+    return put_together(store, arguments[1], (size_t)atoll(arguments[2]), (size_t)atoll(arguments[3]), err);
   }
   if (strcmp(command, "get") == 0 && count == 3) {
     return get(store, arguments[1], arguments[2], err);

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "failing_memory.h"
 #include "http/http_aws_credentials.h"
 #include "http_test_server.h"
 #include "scratch_directory.h"
@@ -288,6 +289,28 @@ static void test_http_aws_credentials__a_profile_takes_on_a_role_with_the_keys_o
   expect_failure(ICE_AUTH, "\"none\" has no keys");
 }
 
+static ice_status take_on_a_role(ice_error *err) {
+  const ice_aws_chain_options options = {.port = &port, .variable = variable, .profile = ICE_STR("r")};
+  ice_aws_provider *chain = NULL;
+  ice_aws_credentials found;
+  ice_status status = ice_aws_provider_chain(&options, &chain, err);
+  if (status == ICE_OK) {
+    status = ice_aws_provider_get(chain, false, &found, err);
+  }
+  ice_aws_provider_destroy(chain);
+  return status;
+}
+
+static void test_http_aws_credentials__every_allocation_may_fail(void **state) {
+  (void)state;
+  char path[SCRATCH_PATH];
+  start_sts(give_role);
+  set("AWS_SHARED_CREDENTIALS_FILE",
+      write_file("credentials", "[base]\naws_access_key_id=AB\naws_secret_access_key=hidden\n", path));
+  set("AWS_CONFIG_FILE", write_file("config", "[profile r]\nrole_arn=arn\nsource_profile=base\n", path));
+  assert_true(torture(take_on_a_role) > 20);
+}
+
 static const char *give_container(http_test_server *self, const char *request) {
   (void)self;
   static char body[512];
@@ -430,6 +453,7 @@ int main(void) {
       CASE(a_web_identity_becomes_a_role),
       CASE(a_refusal_is_named_without_its_text),
       CASE(a_profile_takes_on_a_role_with_the_keys_of_another),
+      CASE(every_allocation_may_fail),
       CASE(a_container_has_an_endpoint),
       CASE(a_key_in_clear_text_stays_on_the_machine),
       CASE(an_instance_has_a_role),
