@@ -196,9 +196,11 @@ done:
   return status;
 }
 
+// True where another token, or other keys, may do.
 static bool token_refused(const ice_rest_session *session) {
   int32_t code = session->response.status;
-  return (code == 401 || code == 419) && (session->oauth || session->aws);
+  bool renewable = session->aws || (session->oauth && ice_oauth_can_renew(session->oauth));
+  return (code == 401 || code == 419) && renewable;
 }
 
 static bool goes_away(const ice_rest_session *session, ice_status status, const ice_error *err) {

@@ -146,6 +146,7 @@ static const remedy remedies[] = {
     {"RequestTimeTooSkewed", "set this machine's clock"},
     {"SignatureDoesNotMatch", "store.s3.secret_key (S3_SECRET_KEY) is not the key's"},
     {"InvalidAccessKeyId", "store.s3.access_key (S3_ACCESS_KEY) is not known there"},
+    {"access key ID", "store.s3.access_key (S3_ACCESS_KEY) is not known there"},
     {"NoSuchBucket",
      "the bucket does not exist there: look at catalog.warehouse, store.s3.endpoint and store.s3.path_style"},
     {"AccessDenied", "the key may not do that: look at the policy of the bucket and of the key"},

@@ -129,14 +129,14 @@ class RestLake(Lake):
 
 
 @contextlib.contextmanager
-def deployment(kind, directory):
+def deployment(kind, directory, *store_mode):
     """A catalog with its object store: nessie, fixture (with S3) or fixture-files (with a directory)."""
     directory = pathlib.Path(directory)
     store = None
     if kind == "fixture-files":
         server = RestFixture(directory / "catalog", f"file://{directory}/warehouse")
     else:
-        store = ObjectStore(directory / "store")
+        store = ObjectStore(directory / "store", "versitygw", *store_mode)
         store.create_bucket("data-lake")
         server = {"nessie": Nessie, "fixture": RestFixture}[kind](directory / "catalog", "s3://data-lake/warehouse", store)
     try:
