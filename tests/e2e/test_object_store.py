@@ -126,3 +126,20 @@ def test_what_is_outside_the_roots_is_not_touched(store, tmp_path):
             assert outcome.status == "INVALID_ARGUMENT", outcome.log
     assert store.read("test", "inside2/object") == b"x"
     put(store, "s3://test/inside/object", path, S3_TEST_ROOT="s3://test/inside")
+
+
+def test_a_role_of_a_profile_signs_with_its_session_token(store, tmp_path):
+    """AssumeRole at a real server, and what it gives at the same."""
+    if store.kind != "minio":
+        pytest.skip("versitygw has no STS")
+    config = tmp_path / "config"
+    config.write_text(f"[profile base]\naws_access_key_id = {store.access_key}\naws_secret_access_key = {store.secret_key}\n"
+                      "[profile role]\nrole_arn = arn:aws:iam::000000000000:role/x\nsource_profile = base\n")
+    settings = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": config, "AWS_PROFILE": "role",
+                "AWS_ENDPOINT_URL_STS": store.endpoint}
+    path = data_file(tmp_path, 12_000_000)
+    put(store, "s3://test/role", path, **settings)
+    assert store.read("test", "role") == path.read_bytes()
+    config.write_text(config.read_text().replace(store.secret_key, "another-secret"))
+    outcome = tool(store, "stat", "s3://test/role", **settings)
+    assert outcome.status == "AUTH" and "STS gives no credentials: HTTP status 403" in outcome.message, outcome.log
