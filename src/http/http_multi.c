@@ -246,6 +246,8 @@ ice_status ice_http_multi_drive(ice_http_multi *multi, int64_t timeout_ms, ice_e
   return code == CURLM_OK ? ICE_OK : ice_error_set(err, ICE_INTERNAL, "libcurl: %s", curl_multi_strerror(code));
 }
 
+void ice_http_multi_ignore_stop(ice_http_multi *multi) { multi->settings.stop = NULL; }
+
 bool ice_http_exchange_done(const ice_http_exchange *exchange) { return exchange->done; }
 
 ice_status ice_http_exchange_finish(ice_http_exchange *exchange, ice_error *err) {

@@ -28,6 +28,9 @@ ICE_MUST_CHECK ice_status ice_http_multi_start(ice_http_multi *multi, const ice_
 /// answered. Silence is counted only while somebody drives. Errors: INTERNAL; those of a request are given by its exchange.
 ICE_MUST_CHECK ice_status ice_http_multi_drive(ice_http_multi *multi, int64_t timeout_ms, ice_error *err);
 
+/// From here on `stop` of the options ends nothing any more: for the last requests of something that was stopped.
+void ice_http_multi_ignore_stop(ice_http_multi *multi);
+
 /// True once the exchange has ended, well or badly.
 bool ice_http_exchange_done(const ice_http_exchange *exchange);
 

@@ -158,6 +158,10 @@ static void free_grant(ice_s3_grant_entry *entry) {
 // What nobody waits for (parts to be forgotten) gets a little time; then all that is left is given up.
 static void end_requests(ice_s3_store *self) {
   int64_t from_us = self->port->clock.monotonic_us(self->port->clock.context);
+  if (self->http) {
+    self->stop = NULL;
+    ice_http_multi_ignore_stop(self->http);
+  }
   while (self->http && self->first &&
          self->port->clock.monotonic_us(self->port->clock.context) - from_us < LAST_REQUESTS_MS * 1000) {
     if (ice_s3_drive(self, ICE_S3_DRIVE_MS, NULL) != ICE_OK) {

@@ -1,9 +1,11 @@
 """The S3 store against real servers: what it writes others read, and the reverse."""
+import http.client
 import os
 import random
 
 import pytest
 from object_store import ObjectStore, tool
+from s3_stand_in import CUT, Answer, StandIn
 
 SERVERS = ["versitygw", "versitygw-tls"] + (["minio"] if os.environ.get("ICESINK_TEST_ALL") else [])
 ODD_KEYS = ["plain", "a b", "a+b", "a%20b", "a%b", "ü/ö", "q?x=1&y#z", "semi;colon,comma", "(paren)!*'", "x=1/y=2", "~tilde",
@@ -126,3 +128,58 @@ def test_what_is_outside_the_roots_is_not_touched(store, tmp_path):
             assert outcome.status == "INVALID_ARGUMENT", outcome.log
     assert store.read("test", "inside2/object") == b"x"
     put(store, "s3://test/inside/object", path, S3_TEST_ROOT="s3://test/inside")
+
+
+def forward(store, request):
+    """What the real server says to a request, whose signature covers its host as it came."""
+    connection = http.client.HTTPConnection(store.endpoint.removeprefix("http://"), timeout=60)
+    connection.putrequest(request.method, request.raw_path, skip_host=True, skip_accept_encoding=True)
+    for name, value in request.headers.items():
+        connection.putheader(name, value)
+    connection.endheaders(request.body)
+    answer = connection.getresponse()
+    body = answer.read()
+    headers = {name: value for name, value in answer.getheaders() if name.lower() not in ("date", "connection", "transfer-encoding")}
+    headers.setdefault("Content-Length", str(len(body)))
+    connection.close()
+    return Answer(answer.status, body, **headers)
+
+
+@pytest.mark.parametrize("operation, size", [("Put", 100_000), ("Put", 0), ("Complete", 20_000_000), ("Part", 20_000_000)])
+def test_an_object_whose_answer_was_lost_is_known_again(store, tmp_path, operation, size):
+    if store.ca:
+        pytest.skip("the one between speaks no TLS")
+    path = data_file(tmp_path, size)
+    lost = []
+
+    def between(request):
+        answer = forward(store, request)
+        if request.operation == operation and not lost:
+            lost.append(request)
+            return CUT
+        return answer
+
+    with StandIn(between) as front:
+        outcome = tool(store, "put", f"s3://test/lost/{operation}-{size}", path, S3_TEST_ENDPOINT=front.endpoint)
+        assert not outcome.status, outcome.log
+        # Some answer a second completion as they did the first.
+        assert operation == "Complete" or bool(front.seen("Head")) == (operation == "Put")
+    assert lost and store.read("test", f"lost/{operation}-{size}") == path.read_bytes()
+    assert store.open_uploads("test") == []
+
+
+def test_a_role_of_a_profile_signs_with_its_session_token(store, tmp_path):
+    """AssumeRole at a real server, and what it gives at the same."""
+    if store.kind != "minio":
+        pytest.skip("versitygw has no STS")
+    config = tmp_path / "config"
+    config.write_text(f"[profile base]\naws_access_key_id = {store.access_key}\naws_secret_access_key = {store.secret_key}\n"
+                      "[profile role]\nrole_arn = arn:aws:iam::000000000000:role/x\nsource_profile = base\n")
+    settings = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": config, "AWS_PROFILE": "role",
+                "AWS_ENDPOINT_URL_STS": store.endpoint}
+    path = data_file(tmp_path, 12_000_000)
+    put(store, "s3://test/role", path, **settings)
+    assert store.read("test", "role") == path.read_bytes()
+    config.write_text(config.read_text().replace(store.secret_key, "another-secret"))
+    outcome = tool(store, "stat", "s3://test/role", **settings)
+    assert outcome.status == "AUTH" and "STS gives no credentials: HTTP status 403" in outcome.message, outcome.log

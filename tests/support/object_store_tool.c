@@ -37,14 +37,32 @@ static void print_log(void *context, ice_log_level level, ice_str message, const
   fprintf(stderr, "log: %.*s\n", ICE_STR_ARG(message));
 }
 
-static void print_count(void *context, const char *name, ice_str label, int64_t delta) {
+enum { COUNTERS_MAX = 16 };
+static struct {
+  const char *name;
+  long long value;
+} counters[COUNTERS_MAX];
+
+static void add_count(void *context, const char *name, ice_str label, int64_t delta) {
   (void)context;
   (void)label;
-  fprintf(stderr, "count: %s %lld\n", name, (long long)delta);
+  for (size_t i = 0; i < COUNTERS_MAX; i++) {
+    if (!counters[i].name || strcmp(counters[i].name, name) == 0) {
+      counters[i].name = name;
+      counters[i].value += delta;
+      return;
+    }
+  }
+}
+
+static void print_counts(void) {
+  for (size_t i = 0; i < COUNTERS_MAX && counters[i].name; i++) {
+    fprintf(stderr, "count: %s %lld\n", counters[i].name, counters[i].value);
+  }
 }
 
 static ice_status open_store(ice_store **out, ice_error *err) {
-  static const ice_observer observer = {.log = print_log, .count = print_count};
+  static const ice_observer observer = {.log = print_log, .count = add_count};
   ice_str root = ice_str_of(variable("S3_TEST_ROOT", "s3://test"));
   const ice_store_s3_options options = {.port = ice_port_system(),
                                         .observer = &observer,
@@ -233,6 +251,7 @@ int main(int argc, char **argv) {
     status = argc > 1 ? run(store, argc - 1, argv + 1, &err)
                       : ice_error_set(&err, ICE_INVALID_ARGUMENT, "usage: see the head of object_store_tool.c");
   }
+  print_counts();
   if (status != ICE_OK) {
     fprintf(stderr, "%s: %s%s\n", ice_status_name(status), err.message,
             err.flags & ICE_ERROR_RETRYABLE ? " (retryable)" : "");

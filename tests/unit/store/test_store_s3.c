@@ -281,6 +281,28 @@ static void test_store_s3__an_upload_that_is_given_up_leaves_nothing(void **stat
   expect_sent("DELETE /bucket/k?uploadId=id HTTP");
 }
 
+// Whoever is told to stop tidies up all the same.
+static void test_store_s3__an_upload_that_is_stopped_leaves_nothing(void **state) {
+  (void)state;
+  static _Atomic bool stop;
+  const ice_str root = ICE_STR("s3://bucket");
+  ice_store_s3_options options = options_of(&root);
+  ice_store *store;
+  ice_upload *upload;
+  stop = false;
+  options.http.stop = &stop;
+  assert_int_equal(ice_store_s3_open(&options, NULL, &store, NULL), ICE_OK);
+  assert_int_equal(ice_store_create(store, ICE_STR("s3://bucket/k"), &upload, NULL), ICE_OK);
+  assert_int_equal(ice_upload_write(upload, data, PART, NULL), ICE_OK);
+  while (server->requests < 2) {
+    assert_int_equal(ice_store_drive(store, 10, NULL), ICE_OK);
+  }
+  stop = true;
+  ice_upload_destroy(upload);
+  ice_store_destroy(store);
+  expect_sent("DELETE /bucket/k?uploadId=id HTTP");
+}
+
 static const char *be_busy(http_test_server *self, const char *request) {
   (void)self;
   (void)request;
@@ -324,6 +346,7 @@ int main(void) {
       CASE(somebody_else_may_sign),
       CASE(a_bucket_is_part_of_the_host_where_that_can_be),
       CASE(an_upload_that_is_given_up_leaves_nothing),
+      CASE(an_upload_that_is_stopped_leaves_nothing),
       CASE(a_stop_ends_the_wait_for_another_attempt),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
