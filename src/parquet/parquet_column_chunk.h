@@ -62,6 +62,7 @@ typedef struct ice_parquet_chunk {
   ice_parquet_bounds bounds;  ///< of the page while it is open
 
   // The chunk.
+  ice_codec codec;      ///< the settings' codec, or none where the first page showed that it gains little
   uint32_t slice_rows;  ///< rows to try at once: fewer where values are large
   ice_parquet_dictionary *dictionary;
   bool dictionary_open;   ///< values still become codes
