@@ -299,6 +299,80 @@ static void test_parquet_writer__writes_selected_rows(void **context) {
   ice_batch_deinit(&batch);
 }
 
+static void test_parquet_writer__shares_of_a_batch_are_as_if_appended_alone(void **context) {
+  (void)context;
+  enum { ROWS = 9000, FILES = 3 };
+  static uint32_t rows[FILES][ROWS];
+  size_t counts[FILES] = {0};
+  ice_error err = {0};
+  ice_batch batch;
+  fill(&batch, 9, 0, ROWS);
+  for (uint32_t row = 0; row < ROWS; row++) {
+    // One share is larger than a block, one has a run of its own, one is small.
+    uint32_t file = row % 8 == 3 ? 2 : row > 2000 && row < 2500 ? 1 : 0;
+    rows[file][counts[file]++] = row;
+  }
+  ice_parquet_writer_options options = ice_parquet_writer_options_default();
+  options.row_group_size = 100000;
+  options.page_size = 3000;
+  ice_bytes bytes[2][FILES];
+  for (int way = 0; way < 2; way++) {
+    ice_parquet_share shares[FILES];
+    for (uint32_t i = 0; i < FILES; i++) {
+      shares[i] = (ice_parquet_share){.rows = rows[i], .row_count = counts[i]};
+      check(ice_parquet_writer_create(schema, &options, memory_output(&bytes[way][i]), scratch, &shares[i].writer,
+                                      &err),
+            &err);
+      if (way == 0) {
+        check(ice_parquet_writer_append(shares[i].writer, &batch, rows[i], counts[i], &err), &err);
+      }
+    }
+    uint32_t failed;
+    if (way == 1) {
+      check(ice_parquet_writer_append_shares(&batch, shares, FILES, &failed, &err), &err);
+    }
+    for (uint32_t i = 0; i < FILES; i++) {
+      ice_parquet_file file;
+      check(ice_parquet_writer_finish(shares[i].writer, &file, &err), &err);
+      assert_int_equal(file.row_count, counts[i]);
+      ice_parquet_file_deinit(&file);
+      ice_parquet_writer_destroy(shares[i].writer);
+    }
+  }
+  for (uint32_t i = 0; i < FILES; i++) {
+    assert_int_equal(bytes[0][i].size, bytes[1][i].size);
+    assert_memory_equal(bytes[0][i].data, bytes[1][i].data, bytes[0][i].size);
+    ice_bytes_deinit(&bytes[0][i]);
+    ice_bytes_deinit(&bytes[1][i]);
+  }
+  ice_batch_deinit(&batch);
+}
+
+static void test_parquet_writer__says_which_share_failed(void **context) {
+  (void)context;
+  ice_error err = {0};
+  ice_batch batch;
+  ice_bytes bytes[2];
+  ice_parquet_share shares[2];
+  static const uint32_t rows[2][1] = {{0}, {7}};
+  ice_parquet_writer_options options = ice_parquet_writer_options_default();
+  fill(&batch, 9, 0, 5);
+  for (uint32_t i = 0; i < 2; i++) {
+    shares[i] = (ice_parquet_share){.rows = rows[i], .row_count = 1};
+    check(ice_parquet_writer_create(schema, &options, memory_output(&bytes[i]), scratch, &shares[i].writer, &err),
+          &err);
+  }
+  uint32_t failed = 0;
+  assert_int_equal(ice_parquet_writer_append_shares(&batch, shares, 2, &failed, &err), ICE_INVALID_ARGUMENT);
+  assert_int_equal(failed, 1);
+  assert_string_equal(err.message, "row 7 of a batch of 5");
+  for (uint32_t i = 0; i < 2; i++) {
+    ice_parquet_writer_destroy(shares[i].writer);
+    ice_bytes_deinit(&bytes[i]);
+  }
+  ice_batch_deinit(&batch);
+}
+
 static const ice_parquet_file_column *column_of(const ice_parquet_file *file, int32_t id) {
   for (uint32_t i = 0; i < file->column_count; i++) {
     if (file->columns[i].field_id == id) {
@@ -492,6 +566,8 @@ int main(void) {
       cmocka_unit_test(test_parquet_writer__counts_its_memory_and_gives_it_back),
       cmocka_unit_test(test_parquet_writer__pages_close_early_on_demand),
       cmocka_unit_test(test_parquet_writer__writes_selected_rows),
+      cmocka_unit_test(test_parquet_writer__shares_of_a_batch_are_as_if_appended_alone),
+      cmocka_unit_test(test_parquet_writer__says_which_share_failed),
       cmocka_unit_test(test_parquet_writer__reports_counts_bounds_and_splits),
       cmocka_unit_test(test_parquet_writer__refuses_what_does_not_fit),
       cmocka_unit_test(test_parquet_writer__refuses_null_in_a_required_field),
