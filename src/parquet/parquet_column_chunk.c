@@ -101,6 +101,8 @@ void ice_parquet_chunk_reset(ice_parquet_chunk *chunk) {
   ice_parquet_bounds_clear(&chunk->chunk_bounds);
   chunk->codec = chunk->settings->codec;
   chunk->pages_spilled = 0;
+  chunk->pages_listed_out = 0;
+  chunk->bounds_listed_out = 0;
   chunk->dictionary_pages = 0;
   chunk->coded_values = 0;
   chunk->coded_size = 0;
@@ -410,7 +412,8 @@ static ice_status pack_page(ice_parquet_chunk *chunk, ice_parquet_scratch *scrat
                             ice_parquet_page_header *header, ice_str *body, ice_error *err) {
   int level = chunk->settings->level;
   ice_status status = ice_parquet_page_pack(scratch, chunk->codec, level, plain, header, body, err);
-  bool judged = chunk->page_count == 0 && !chunk->dictionary && plain.size >= JUDGED_SIZE_MIN;
+  bool judged =
+      chunk->page_count + chunk->pages_listed_out == 0 && !chunk->dictionary && plain.size >= JUDGED_SIZE_MIN;
   if (status == ICE_OK && judged && chunk->codec != ICE_CODEC_NONE && body->size > plain.size - plain.size / 8) {
     chunk->codec = ICE_CODEC_NONE;
     status = ice_parquet_page_pack(scratch, chunk->codec, level, plain, header, body, err);

@@ -2,6 +2,7 @@
 
 #include "parquet/parquet_column_chunk.h"
 #include "parquet/parquet_footer.h"
+#include "parquet/parquet_page_lists.h"
 #include "parquet/parquet_row_group.h"
 #include <icesink/version.h>
 #include <stdio.h>
@@ -11,7 +12,9 @@ enum {
   // Rows between two looks at the size of the row group.
   BLOCK_ROWS = 4096,
   DICTIONARY_SIZE_MAX = 1 << 30,
-  CREATED_BY_SIZE = 96
+  CREATED_BY_SIZE = 96,
+  // Lists of pages are spilled from this size on.
+  PAGE_LISTS_MIN = 8 * 1024
 };
 
 // A column over all row groups.
@@ -36,6 +39,7 @@ struct ice_parquet_writer {
   uint64_t group_size;  ///< estimate, as of the last append
   ice_parquet_metadata metadata;
   uint32_t row_group_capacity;
+  ice_parquet_page_lists page_lists;  ///< of the open row group, as far as they are spilled
   // Of the batch at hand.
   ice_parquet_rows left;   ///< rows still to come
   ice_parquet_rows block;  ///< rows that go through the columns now
@@ -273,6 +277,8 @@ static ice_status close_row_group(ice_parquet_writer *writer, ice_error *err) {
   for (uint32_t i = 0; i < count; i++) {
     ICE_TRY(ice_parquet_chunk_close_page(&writer->chunks[i], writer->scratch, err));
   }
+  ICE_TRY(
+      ice_parquet_page_lists_load(&writer->page_lists, writer->chunks, count, &writer->spill, writer->scratch, err));
   ice_parquet_row_group_metadata group = {.row_count = writer->group_rows};
   ice_parquet_tail tail = {
       .arena = &writer->metadata.arena, .column_index = &writer->column_index, .offset_index = &writer->offset_index};
@@ -446,15 +452,19 @@ ice_status ice_parquet_writer_compact(ice_parquet_writer *writer, ice_error *err
   if (writer->closed) {
     return ice_error_set(err, ICE_INVALID_STATE, "compacting of a Parquet file that is closed");
   }
-  for (uint32_t i = 0; i < writer->layout->leaf_count; i++) {
-    status = ice_parquet_chunk_compact(&writer->chunks[i], writer->scratch, err);
-    if (status != ICE_OK) {
-      writer->closed = true;
-      refresh(writer);
-      return status;
-    }
+  uint32_t count = writer->layout->leaf_count;
+  for (uint32_t i = 0; i < count; i++) {
+    ICE_TRY(ice_parquet_chunk_compact(&writer->chunks[i], writer->scratch, err));
   }
-  return ice_parquet_writer_spill(writer, err);
+  ICE_TRY(ice_parquet_writer_spill(writer, err));
+  if (writer->can_spill && ice_parquet_page_lists_memory(writer->chunks, count) >= PAGE_LISTS_MIN) {
+    status = ice_parquet_page_lists_spill(&writer->page_lists, writer->chunks, count, &writer->spill, writer->scratch,
+                                          err);
+  }
+done:
+  writer->closed = status != ICE_OK;
+  refresh(writer);
+  return status;
 }
 
 // Finishing ---------------------------------------------------------------------------------------------------------

@@ -179,6 +179,59 @@ static void test_parquet_writer__spilling_changes_no_byte(void **context) {
   ice_bytes_deinit(&spilled);
 }
 
+// Appends and compacts in small steps; returns the most that the writer held. Without a target nothing is spilled.
+static size_t write_compacted(uint64_t row_group_size, uint64_t count, const ice_parquet_spill *spill, ice_bytes *out,
+                              ice_parquet_file *file) {
+  enum { STEP = 30 };
+  ice_error err = {0};
+  size_t largest = 0;
+  ice_parquet_writer *writer = NULL;
+  ice_parquet_writer_options options = ice_parquet_writer_options_default();
+  options.row_group_size = row_group_size;
+  options.spill = spill;
+  check(ice_parquet_writer_create(schema, &options, memory_output(out), scratch, &writer, &err), &err);
+  for (uint64_t row = 0; row < count; row += STEP) {
+    ice_batch batch;
+    fill(&batch, 3, row, row + STEP);
+    check(ice_parquet_writer_append(writer, &batch, NULL, STEP, &err), &err);
+    check(ice_parquet_writer_compact(writer, &err), &err);
+    size_t memory = ice_parquet_writer_memory(writer);
+    largest = memory > largest ? memory : largest;
+    ice_batch_deinit(&batch);
+  }
+  check(ice_parquet_writer_finish(writer, file, &err), &err);
+  assert_int_equal(file->row_count, count);
+  ice_parquet_writer_destroy(writer);
+  return largest;
+}
+
+// Every page has an entry in a list, and what is compacted often has many pages: the lists are spilled as well.
+static void test_parquet_writer__compacting_leaves_little_however_often(void **context) {
+  (void)context;
+  enum { ROWS = 12000 };
+  static const uint64_t row_group_sizes[] = {128 << 20, 1200000};
+  for (size_t i = 0; i < ICE_COUNT_OF(row_group_sizes); i++) {
+    ice_bytes spilled;
+    ice_parquet_spill spill = memory_spill(&spilled);
+    ice_bytes bytes[2];
+    ice_parquet_file file;
+    write_compacted(row_group_sizes[i], ROWS, NULL, &bytes[0], &file);
+    ice_parquet_file_deinit(&file);
+    size_t held = write_compacted(row_group_sizes[i], ROWS, &spill, &bytes[1], &file);
+    assert_int_equal(file.split_offset_count > 1, i > 0);
+    if (i == 0 && held > 100000) {
+      fail_msg("%zu bytes are held after compacting", held);
+    }
+    read_rows(&bytes[1], 3, ROWS, 500);
+    assert_int_equal(bytes[0].size, bytes[1].size);
+    assert_memory_equal(bytes[0].data, bytes[1].data, bytes[0].size);
+    ice_parquet_file_deinit(&file);
+    ice_bytes_deinit(&bytes[0]);
+    ice_bytes_deinit(&bytes[1]);
+    ice_bytes_deinit(&spilled);
+  }
+}
+
 static void test_parquet_writer__counts_its_memory_and_gives_it_back(void **context) {
   (void)context;
   ice_error err = {0};
@@ -563,6 +616,7 @@ int main(void) {
       cmocka_unit_test(test_parquet_writer__round_trips_many_pages_and_row_groups),
       cmocka_unit_test(test_parquet_writer__gives_the_same_bytes_twice),
       cmocka_unit_test(test_parquet_writer__spilling_changes_no_byte),
+      cmocka_unit_test(test_parquet_writer__compacting_leaves_little_however_often),
       cmocka_unit_test(test_parquet_writer__counts_its_memory_and_gives_it_back),
       cmocka_unit_test(test_parquet_writer__pages_close_early_on_demand),
       cmocka_unit_test(test_parquet_writer__writes_selected_rows),
