@@ -139,9 +139,8 @@ static const uint8_t *take_part(ice_parquet_chunk *chunk, const uint8_t *at) {
   return at;
 }
 
-ice_status ice_parquet_page_lists_load(ice_parquet_page_lists *lists, ice_parquet_chunk *chunks,
-                                       uint32_t chunk_count, const ice_parquet_spill *spill,
-                                       ice_parquet_scratch *scratch, ice_error *err) {
+ice_status ice_parquet_page_lists_load(ice_parquet_page_lists *lists, ice_parquet_chunk *chunks, uint32_t chunk_count,
+                                       const ice_parquet_spill *spill, ice_parquet_scratch *scratch, ice_error *err) {
   ice_status status = ICE_OK;
   ice_bytes *piece = &scratch->page;
   for (uint32_t i = 0; i < chunk_count && lists->size > 0; i++) {

@@ -31,6 +31,8 @@ typedef struct ice_pipeline_options {
   uint32_t table_count;
   /// Schema of the dead-letter table as loaded.
   const ice_schema *dead_letter_schema;
+  /// Bytes of rows at which an output is full; 0: it never is.
+  size_t output_size_max;
 } ice_pipeline_options;
 
 /// What became of records. elements = rows + dead_letters + filtered.
@@ -49,6 +51,8 @@ typedef struct ice_pipeline_output {
   uint32_t table_count;
   ice_batch dead_letters;
   ice_pipeline_counts counts;
+  /// The output was full before the chunk was through: take it, clear it, and process the same chunk again.
+  bool unfinished;
 } ice_pipeline_output;
 
 typedef struct ice_pipeline ice_pipeline;
@@ -81,12 +85,16 @@ size_t ice_pipeline_output_memory(const ice_pipeline_output *output);
 ICE_MUST_CHECK ice_status ice_pipeline_prepare(ice_pipeline *pipeline, const ice_chunk *chunk, ice_error *err);
 
 /// Turn the records of a prepared chunk into rows and dead letters, appended to `output`. `partitions` is the source's
-/// table of partitions (names for dead letters and columns).
+/// table of partitions (names for dead letters and columns). One message may have so many elements that its rows come in
+/// parts: while `output->unfinished` is set, the same call goes on where the last one ended.
 ///
 /// Errors: NO_MEMORY, LIMIT, INTERNAL: the output is unfinished, and the epoch that it belongs to is to be dropped.
 ICE_MUST_CHECK ice_status ice_pipeline_process(ice_pipeline *pipeline, const ice_chunk *chunk,
                                                const ice_source_partition *partitions, ice_pipeline_output *output,
                                                ice_error *err);
+
+/// Give up the chunk whose output was left unfinished.
+void ice_pipeline_forget(ice_pipeline *pipeline);
 
 /// Bytes held by decoders and scratch.
 size_t ice_pipeline_memory(const ice_pipeline *pipeline);
