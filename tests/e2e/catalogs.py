@@ -71,7 +71,18 @@ class Nessie(RestFixture):
         script("nessie", "stop", self.directory)
 
 
-class RestLake(Lake):
+class RestTables:
+    """Of a lake: tables that are a REST catalog's."""
+
+    def catalog(self):
+        from pyiceberg.catalog.rest import RestCatalog
+        more = {} if not self.store else {"s3.endpoint": self.store.endpoint, "s3.path-style-access": "true",
+                                          "s3.access-key-id": self.store.access_key,
+                                          "s3.secret-access-key": self.store.secret_key, "s3.region": "us-east-1"}
+        return RestCatalog("rest", uri=self.server.uri, warehouse=self.server.warehouse, **more)
+
+
+class RestLake(RestTables, Lake):
     """A topic on disk, and tables of a REST catalog."""
 
     def __init__(self, directory, server, uri=None, endpoint=None, **options):
@@ -119,13 +130,6 @@ class RestLake(Lake):
             return self.table("health_data_raw").scan(selected_fields=("sample_id",)).count()
         except NoSuchTableError:
             return 0
-
-    def catalog(self):
-        from pyiceberg.catalog.rest import RestCatalog
-        more = {} if not self.store else {"s3.endpoint": self.store.endpoint, "s3.path-style-access": "true",
-                                          "s3.access-key-id": self.store.access_key,
-                                          "s3.secret-access-key": self.store.secret_key, "s3.region": "us-east-1"}
-        return RestCatalog("rest", uri=self.server.uri, warehouse=self.server.warehouse, **more)
 
 
 @contextlib.contextmanager
