@@ -245,8 +245,8 @@ done:
 // Tables ------------------------------------------------------------------------------------------------------------
 
 // LoadTableResult: "metadata-location", "metadata", and how its objects are reached.
-static ice_status take_table_result(ice_rest_catalog *self, ice_table_ident ident, const json_t *answer,
-                                    ice_table *out, ice_error *err) {
+ice_status ice_rest_take_table(ice_rest_catalog *self, ice_table_ident ident, const json_t *answer, ice_table *out,
+                               ice_error *err) {
   ice_status status = ICE_OK;
   ice_str location = {0};
   ICE_TRY(ice_json_get_str(answer, "metadata-location", &location, err));
@@ -284,7 +284,7 @@ static ice_status rest_load_table(ice_catalog *catalog, ice_table_ident ident, i
     status = ice_catalog_table_missing(ident, err);
   }
   if (status == ICE_OK) {
-    status = take_table_result(self, ident, answer, out, err);
+    status = ice_rest_take_table(self, ident, answer, out, err);
   }
 done:
   json_decref(answer);
@@ -346,7 +346,7 @@ static ice_status rest_create_table(ice_catalog *catalog, ice_table_ident ident,
     status = ice_rest_unknown(err);
   }
   if (status == ICE_OK) {
-    status = take_table_result(self, ident, answer, out, err);
+    status = ice_rest_take_table(self, ident, answer, out, err);
   }
 done:
   json_decref(answer);

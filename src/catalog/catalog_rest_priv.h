@@ -66,6 +66,10 @@ ICE_MUST_CHECK ice_status ice_rest_check(const ice_rest_session *session, const 
 ICE_MUST_CHECK ice_status ice_rest_answer(const ice_rest_session *session, const char *what, json_t **out,
                                           ice_error *err);
 
+/// Take what the server says about itself (ConfigResponse). Errors: LIMIT, NO_MEMORY.
+ICE_MUST_CHECK ice_status ice_rest_take_config(ice_rest_session *session, const json_t *config,
+                                               ice_rest_atomic atomic, ice_error *err);
+
 /// Append "/namespaces/<namespace>" and "/tables/<name>".
 ICE_MUST_CHECK ice_status ice_rest_namespace_address(const ice_rest_session *session, ice_str namespace_name,
                                                      ice_bytes *out, ice_error *err);
@@ -89,6 +93,11 @@ typedef struct ice_rest_catalog {
   ice_store *s3;   ///< borrowed from `base.store`; NULL: access that the server gives out is not used
   ice_map access;  ///< prefix → what the store was granted for it; the store owns that
 } ice_rest_catalog;
+
+/// Take a table from an answer (LoadTableResult), and the access to its objects. Ownership: `out` is the caller's storage, zeroed;
+/// empty on failure. Errors: CORRUPT (names the table and the member), UNSUPPORTED, LIMIT, NO_MEMORY.
+ICE_MUST_CHECK ice_status ice_rest_take_table(ice_rest_catalog *catalog, ice_table_ident ident, const json_t *answer,
+                                              ice_table *out, ice_error *err);
 
 /// Take the access to a table's objects from an answer (LoadTableResult or LoadCredentialsResponse) and grant it to the store.
 /// `location` is the table's; empty: only credentials with prefixes of their own are taken.

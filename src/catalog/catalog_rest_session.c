@@ -382,8 +382,8 @@ static bool offers(const json_t *config, const char *endpoint) {
   return false;
 }
 
-static ice_status take_config(ice_rest_session *session, const json_t *config, ice_rest_atomic atomic,
-                              ice_error *err) {
+ice_status ice_rest_take_config(ice_rest_session *session, const json_t *config, ice_rest_atomic atomic,
+                                ice_error *err) {
   ice_status status = ICE_OK;
   ICE_TRY(merge(session, json_object_get(config, "defaults"), err));
   if (is_location(session->warehouse)) {
@@ -457,7 +457,7 @@ static ice_status load_config(ice_rest_session *session, ice_rest_atomic atomic,
     status = ice_rest_answer(session, "GET /v1/config", &config, err);
   }
   if (status == ICE_OK) {
-    status = take_config(session, config, atomic, err);
+    status = ice_rest_take_config(session, config, atomic, err);
   }
   json_decref(config);
   return status;

@@ -2,7 +2,6 @@
 topic, the broker, the registry. At the end DuckDB reads the tables, and they hold what the producer's ledger says."""
 import os
 import random
-import time
 
 import pytest
 from broker_lake import BrokerLake
