@@ -162,7 +162,8 @@ done:
 
 // What stands for the payload in the signature: over TLS its digest costs more than it protects.
 static ice_str payload_of(ice_s3_request *request, ice_str url) {
-  if (request->body.size > 0 && ice_str_starts_with(url, ICE_STR("https://"))) {
+  bool tls = ice_str_starts_with(url, ICE_STR("https://"));
+  if (request->body.size > 0 && (tls || request->store->unsigned_payload)) {
     return ICE_SIGV4_UNSIGNED_PAYLOAD;
   }
   if (!request->has_body_sha256) {

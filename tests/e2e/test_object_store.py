@@ -44,6 +44,12 @@ def test_others_read_what_it_writes(store, tmp_path, size):
     assert store.open_uploads("test") == []
 
 
+def test_the_payload_may_be_left_out_of_the_signature(store, tmp_path):
+    path = data_file(tmp_path, 12_000_000)
+    put(store, "s3://test/unsigned", path, S3_TEST_UNSIGNED=1)
+    assert store.read("test", "unsigned") == path.read_bytes()
+
+
 def test_odd_names_reach_their_objects(store, tmp_path):
     for number, key in enumerate(ODD_KEYS):
         (tmp_path / "in").write_text(str(number))
