@@ -487,6 +487,10 @@ static const ice_catalog_interface rest_interface = {
     .destroy = rest_destroy,
 };
 
+const ice_rest_session *ice_catalog_rest_session(const ice_catalog *catalog) {
+  return catalog->interface == &rest_interface ? ((const ice_rest_catalog *)(const void *)catalog)->session : NULL;
+}
+
 ice_status ice_catalog_rest_open(ice_rest_session *session, ice_store *store, ice_store *s3, ice_catalog **out,
                                  ice_error *err) {
   *out = NULL;

@@ -56,6 +56,12 @@ ice_str ice_rest_session_property(const ice_rest_session *session, const char *k
 /// True where the warehouse is a place, by the configuration or by our own setting; then `*out` (borrowed) is its location.
 bool ice_rest_session_warehouse(const ice_rest_session *session, ice_str *out);
 
+/// By how much the server's clock is ahead of ours, as its first answer said, in microseconds; 0 where it did not say.
+int64_t ice_rest_session_clock_skew_us(const ice_rest_session *session);
+
+/// The session of a catalog that ice_catalog_rest_open made; NULL for others.
+const ice_rest_session *ice_catalog_rest_session(const ice_catalog *catalog);
+
 /// Make a catalog of a session.
 ///
 /// Ownership: takes session and store on success and on failure. `s3` is the part of the store that speaks S3 and is told what

@@ -36,6 +36,7 @@ struct ice_rest_session {
   ice_aws_provider *aws;  ///< NULL: not signed
   ice_str sigv4_region;
   ice_str sigv4_service;
+  int64_t clock_skew_us;
   const _Atomic bool *stop;
   ice_http_response response;  ///< of the last request
 };

@@ -196,9 +196,11 @@ done:
   return status;
 }
 
+// True where another token, or other keys, may do.
 static bool token_refused(const ice_rest_session *session) {
   int32_t code = session->response.status;
-  return (code == 401 || code == 419) && (session->oauth || session->aws);
+  bool renewable = session->aws || (session->oauth && ice_oauth_can_renew(session->oauth));
+  return (code == 401 || code == 419) && renewable;
 }
 
 static bool goes_away(const ice_rest_session *session, ice_status status, const ice_error *err) {
@@ -355,6 +357,8 @@ static bool is_location(ice_str text) {
   return colon && (size_t)(colon - text.data) + 1 < text.size && colon[1] == '/';
 }
 
+int64_t ice_rest_session_clock_skew_us(const ice_rest_session *session) { return session->clock_skew_us; }
+
 bool ice_rest_session_warehouse(const ice_rest_session *session, ice_str *out) {
   static const char *const keys[] = {"warehouse", "default-base-location"};
   for (size_t i = 0; i < ICE_COUNT_OF(keys); i++) {
@@ -446,6 +450,10 @@ static ice_status load_config(ice_rest_session *session, ice_rest_atomic atomic,
     }
   }
   if (status == ICE_OK) {
+    int64_t server_us;
+    if (ice_http_response_date(&session->response, &server_us)) {
+      session->clock_skew_us = server_us - session->port->clock.now_us(session->port->clock.context);
+    }
     status = ice_rest_answer(session, "GET /v1/config", &config, err);
   }
   if (status == ICE_OK) {

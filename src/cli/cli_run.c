@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+// An output is full at this share of the budget.
+enum { OUTPUT_SHARE = 16 };
+
 static _Atomic bool stop;
 
 static void on_signal(int number) {
@@ -129,6 +132,8 @@ static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ic
   self->sink.observer = &self->observer;
   self->sink.stop = &stop;
   ICE_TRY(ice_cli_sink_open(&self->sink, ice_settings_number(settings, ICE_OPTION_ID_TABLES_CREATE) != 0, err));
+  // Jobs under way have an output each.
+  self->sink.pipeline.output_size_max = (size_t)ice_settings_number(settings, ICE_OPTION_ID_MEMORY) / OUTPUT_SHARE;
   ice_sink_options options = {
       .port = ice_port_system(),
       .observer = &self->observer,

@@ -1,5 +1,6 @@
 #include "codec/iso8601.h"
 
+#include "base/checked.h"
 #include <stdio.h>
 
 static const int64_t us_per_second = 1000000;
@@ -36,74 +37,91 @@ static inline bool two_digits(const char *p, int *out) {
   return true;
 }
 
-// ice_days_from_civil for years from 1 on, in 32 bits: this runs for every date of a stream.
-static inline int64_t days_of(uint32_t year, uint32_t month, uint32_t day) {
-  uint32_t shifted = year - (month <= 2);
-  uint32_t era = shifted / 400;
-  uint32_t year_of_era = shifted - era * 400;
-  uint32_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-  uint32_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-  return (int64_t)era * 146097 + day_of_era - 719468;
+// Eight characters at once. Where `shape` has 0 any digit may stand, everything else stands as it is there. Byte i of
+// `*pairs` is then the number that the digits i and i + 1 make.
+static inline bool parse_shape(const char *p, const char shape[8], uint64_t fixed, uint64_t *pairs) {
+  uint64_t digits = ice_load_u64le(p) ^ ice_load_u64le(shape);
+  uint64_t beyond_nine = (digits | (digits + 0x7676767676767676u)) & 0x8080808080808080u;
+  *pairs = digits * 10 + (digits >> 8);
+  return (beyond_nine | (digits & fixed)) == 0;
 }
 
+static inline int pair_at(uint64_t pairs, int index) { return (int)(pairs >> (8 * index) & 0xff); }
+
 static bool parse_date_part(const char *p, int64_t *days) {
-  int century;
-  int years;
-  int month;
+  uint64_t pairs;
   int day;
-  if (!two_digits(p, &century) || !two_digits(p + 2, &years) || p[4] != '-' || !two_digits(p + 5, &month) ||
-      p[7] != '-' || !two_digits(p + 8, &day)) {
+  if (!parse_shape(p, "0000-00-", 0xff0000ff00000000u, &pairs) || !two_digits(p + 8, &day)) {
     return false;
   }
+  int century = pair_at(pairs, 0);
+  int years = pair_at(pairs, 2);
+  int month = pair_at(pairs, 5);
   static const int days_in_month[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  int year = century * 100 + years;
-  if (year == 0 || month < 1 || month > 12 || day < 1) {
+  static const int days_before_month[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+  if (century + years == 0 || month < 1 || month > 12 || day < 1) {
     return false;
   }
-  bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  bool leap = (years != 0 ? years : century) % 4 == 0;
   if (day > days_in_month[month - 1] + (month == 2 && leap)) {
     return false;
   }
-  *days = days_of((uint32_t)year, (uint32_t)month, (uint32_t)day);
+  // Of the leap days up to the year's end a century has 24, every fourth one more.
+  int leap_days = century * 24 + century / 4 + years / 4 - (leap && month <= 2);
+  static const int before_1970 = 719528;  // from the year 0 on, counted the same way
+  *days = (century * 100 + years) * 365 + leap_days + days_before_month[month - 1] + day - before_1970;
   return true;
+}
+
+// Parses a fraction's digits at `at` and moves it behind; those beyond the sixth count for nothing.
+static bool parse_fraction(ice_str text, size_t *at, int64_t *us) {
+  static const int32_t scales[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
+  const char *p = text.data;
+  size_t i = *at;
+  int32_t digits = 0;
+  for (; i < text.size && digit(p[i]) && i - *at < 6; i++) {
+    digits = digits * 10 + (p[i] - '0');
+  }
+  *us = (int64_t)digits * scales[i - *at];
+  bool found = i > *at;
+  while (i < text.size && digit(p[i])) {
+    i++;
+  }
+  *at = i;
+  return found;
 }
 
 // Parses HH:MM[:SS[.fraction]] at `at` and moves it behind.
 static bool parse_time_part(ice_str text, size_t *at, int64_t *us) {
-  const char *p = text.data;
-  size_t i = *at;
+  const char *p = text.data + *at;
+  size_t left = text.size - *at;
   int hour;
   int minute;
   int second = 0;
-  if (text.size - i < 5 || !two_digits(p + i, &hour) || p[i + 2] != ':' || !two_digits(p + i + 3, &minute) ||
-      hour > 23 || minute > 59) {
-    return false;
-  }
-  i += 5;
-  int64_t fraction = 0;
-  if (i < text.size && p[i] == ':') {
-    if (text.size - i < 3 || !two_digits(p + i + 1, &second) || second > 59) {
+  uint64_t pairs;
+  bool seconds = left >= 8 && p[5] == ':';
+  if (seconds) {
+    if (!parse_shape(p, "00:00:00", 0x0000ff0000ff0000u, &pairs)) {
       return false;
     }
-    i += 3;
-    if (i < text.size && (p[i] == '.' || p[i] == ',')) {
-      static const int32_t scales[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
-      size_t from = ++i;
-      int32_t digits = 0;
-      for (; i < text.size && digit(p[i]) && i - from < 6; i++) {
-        digits = digits * 10 + (p[i] - '0');
-      }
-      if (i == from) {
-        return false;
-      }
-      fraction = (int64_t)digits * scales[i - from];
-      while (i < text.size && digit(p[i])) {
-        i++;
-      }
+    hour = pair_at(pairs, 0);
+    minute = pair_at(pairs, 3);
+    second = pair_at(pairs, 6);
+  } else if (left < 5 || !two_digits(p, &hour) || p[2] != ':' || !two_digits(p + 3, &minute)) {
+    return false;
+  }
+  if (hour > 23 || minute > 59 || second > 59) {
+    return false;
+  }
+  *at += seconds ? 8 : 5;
+  int64_t fraction = 0;
+  if (seconds && left > 8 && (p[8] == '.' || p[8] == ',')) {
+    ++*at;
+    if (!parse_fraction(text, at, &fraction)) {
+      return false;
     }
   }
   *us = ((int64_t)hour * 3600 + minute * 60 + second) * us_per_second + fraction;
-  *at = i;
   return true;
 }
 

@@ -257,49 +257,6 @@ done:
   return status;
 }
 
-static ice_status append_one(ice_column *column, const ice_column *source, int64_t index, ice_error *err) {
-  if (ice_column_is_null(source, index)) {
-    return ice_column_append_null(column, err);
-  }
-  switch (column->kind) {
-    case ICE_KIND_BOOLEAN: return ice_column_append_boolean(column, ice_column_boolean(source, index), err);
-    case ICE_KIND_STRING:
-    case ICE_KIND_BINARY: return ice_column_append_text(column, ice_column_text(source, index), err);
-    case ICE_KIND_LIST:
-    case ICE_KIND_MAP: {
-      int32_t from = ice_column_offset(source, index);
-      int32_t to = ice_column_offset(source, index + 1);
-      for (uint32_t i = 0; i < column->child_count; i++) {
-        ice_status status = ice_column_append_range(&column->children[i], &source->children[i], from, to, err);
-        if (status != ICE_OK) {
-          return status;
-        }
-      }
-      return ice_column_append_list_end(column, err);
-    }
-    case ICE_KIND_STRUCT:
-      for (uint32_t i = 0; i < column->child_count; i++) {
-        ice_status status = append_one(&column->children[i], &source->children[i], index, err);
-        if (status != ICE_OK) {
-          return status;
-        }
-      }
-      return ice_column_append_struct_end(column, err);
-    case ICE_KIND_INT:
-    case ICE_KIND_LONG:
-    case ICE_KIND_FLOAT:
-    case ICE_KIND_DOUBLE:
-    case ICE_KIND_DECIMAL:
-    case ICE_KIND_DATE:
-    case ICE_KIND_TIME:
-    case ICE_KIND_TIMESTAMP:
-    case ICE_KIND_TIMESTAMPTZ:
-    case ICE_KIND_UUID:
-    case ICE_KIND_FIXED: return ice_column_append_fixed(column, ice_column_fixed(source, index), err);
-  }
-  return ice_error_set(err, ICE_INTERNAL, "column of unknown kind %d", (int)column->kind);
-}
-
 static ice_status append_rows_fixed(ice_column *column, const ice_column *source, const uint32_t *rows, size_t count,
                                     ice_error *err) {
   size_t width = column->width;
@@ -330,45 +287,131 @@ static ice_status append_rows_fixed(ice_column *column, const ice_column *source
 static ice_status append_rows_text(ice_column *column, const ice_column *source, const uint32_t *rows, size_t count,
                                    ice_error *err) {
   ice_status status = ICE_OK;
-  size_t size = 0;
-  for (size_t i = 0; i < count; i++) {
-    size += ice_column_text(source, rows[i]).size;
+  const ice_bytes *values = &source->values;
+  for (size_t i = 0; i < count && status == ICE_OK; i++) {
+    ice_str text = ice_column_text(source, rows[i]);
+    // While every text is empty there is no buffer to read on in.
+    const void *readable_end = values->data ? (const char *)values->data + values->size : text.data;
+    status = ice_column_append_text_of(column, text.data, text.size, readable_end, err);
   }
-  if (count == 0) {
-    goto done;
+  return status;
+}
+
+// Append bits [from, to) of `source`, ones where it is NULL, at position `length` of a bitmap whose later bits are zero.
+static ice_status append_bits(ice_bytes *bits, int64_t length, const uint8_t *source, int64_t from, int64_t to,
+                              ice_error *err) {
+  size_t size = bits_size(length + (to - from));
+  ice_status status = size > bits->size ? ice_bytes_append_zero(bits, size - bits->size, err) : ICE_OK;
+  for (int64_t i = from; i < to && status == ICE_OK; i++, length++) {
+    unsigned bit = !source || ice_bit_get(source, i);
+    bits->data[(size_t)length >> 3] |= (uint8_t)(bit << (length & 7));
   }
-  if (size > (size_t)INT32_MAX - column->values.size) {
-    ICE_FAIL(ICE_LIMIT, "more than %d bytes of text in one column of a batch", INT32_MAX);
+  return status;
+}
+
+// Append the validity bits of source[from, to) behind the column's own; `*null_count` is how many of them are 0.
+static ice_status append_validity(ice_column *column, const ice_column *source, int64_t from, int64_t to,
+                                  int64_t *null_count, ice_error *err) {
+  const uint8_t *bits = source->null_count == 0 ? NULL : source->validity.data;
+  *null_count = bits ? to - from - count_set_bits_between(bits, from, to) : 0;
+  if (*null_count == 0 && column->null_count == 0) {
+    return ICE_OK;
   }
-  ICE_TRY(ice_bytes_reserve(&column->values, size, err));
+  ice_status status = column->null_count == 0 ? start_validity(column, err) : ICE_OK;
+  return status == ICE_OK ? append_bits(&column->validity, column->length, bits, from, to, err) : status;
+}
+
+// Append the offsets of source[from, to), whose values were or will be appended from `base` on.
+static ice_status append_offsets(ice_column *column, const ice_column *source, int64_t from, int64_t to, size_t base,
+                                 ice_error *err) {
+  ice_status status = ICE_OK;
+  size_t count = (size_t)(to - from);
+  int32_t first = ice_column_offset(source, from);
+  if ((size_t)(ice_column_offset(source, to) - first) > (size_t)INT32_MAX - base) {
+    ICE_FAIL(ICE_LIMIT, "more than %d values or bytes in one column of a batch", INT32_MAX);
+  }
   ICE_TRY(ice_bytes_reserve(&column->offsets, (count + 1) * 4, err));
   if (column->offsets.size == 0) {
     memset(column->offsets.data, 0, 4);
     column->offsets.size = 4;
   }
-  uint8_t *to = column->values.data;
-  uint8_t *offsets = column->offsets.data + column->offsets.size;
-  size_t end = column->values.size;
+  uint8_t *to_offsets = column->offsets.data + column->offsets.size;
   for (size_t i = 0; i < count; i++) {
-    ice_str text = ice_column_text(source, rows[i]);
-    // While every text is empty there is no buffer to copy to.
-    if (text.size != 0) {
-      memcpy(to + end, text.data, text.size);
-    }
-    end += text.size;
-    int32_t offset = (int32_t)end;
-    memcpy(offsets + i * 4, &offset, 4);
+    int32_t end = ice_column_offset(source, from + (int64_t)i + 1) - first + (int32_t)base;
+    memcpy(to_offsets + i * 4, &end, 4);
   }
-  column->values.size = end;
   column->offsets.size += count * 4;
-  column->length += (int64_t)count;
 done:
   return status;
 }
 
+static ice_status append_range_values(ice_column *column, const ice_column *source, int64_t from, int64_t to,
+                                      ice_error *err) {
+  ice_status status = ICE_OK;
+  if (has_offsets(column->kind)) {
+    int32_t first = ice_column_offset(source, from);
+    int32_t end = ice_column_offset(source, to);
+    bool text = column->child_count == 0;
+    size_t base = text ? column->values.size : (size_t)column->children[0].length;
+    ICE_TRY(append_offsets(column, source, from, to, base, err));
+    if (text && end > first) {
+      ICE_TRY(ice_bytes_append(&column->values, source->values.data + first, (size_t)(end - first), err));
+    }
+    for (uint32_t i = 0; i < column->child_count; i++) {
+      ICE_TRY(ice_column_append_range(&column->children[i], &source->children[i], first, end, err));
+    }
+  } else if (column->kind == ICE_KIND_STRUCT) {
+    for (uint32_t i = 0; i < column->child_count; i++) {
+      ICE_TRY(ice_column_append_range(&column->children[i], &source->children[i], from, to, err));
+    }
+  } else if (column->kind == ICE_KIND_BOOLEAN) {
+    ICE_TRY(append_bits(&column->values, column->length, source->values.data, from, to, err));
+  } else {
+    size_t width = column->width;
+    ICE_TRY(ice_bytes_append(&column->values, ice_column_fixed(source, from), (size_t)(to - from) * width, err));
+  }
+done:
+  return status;
+}
+
+ice_status ice_column_append_range(ice_column *column, const ice_column *source, int64_t from, int64_t to,
+                                   ice_error *err) {
+  ice_status status = ICE_OK;
+  int64_t null_count;
+  if (from == to) {
+    goto done;
+  }
+  ICE_TRY(append_validity(column, source, from, to, &null_count, err));
+  ICE_TRY(append_range_values(column, source, from, to, err));
+  column->length += to - from;
+  column->null_count += null_count;
+done:
+  return status;
+}
+
+// Rows that follow one another are appended together.
+static ice_status append_runs(ice_column *column, const ice_column *source, const uint32_t *rows, size_t row_count,
+                              ice_error *err) {
+  ice_status status = ICE_OK;
+  for (size_t i = 0; i < row_count && status == ICE_OK;) {
+    size_t begin = i++;
+    while (i < row_count && rows[i] == rows[i - 1] + 1) {
+      i++;
+    }
+    status = ice_column_append_range(column, source, rows[begin], (int64_t)rows[i - 1] + 1, err);
+  }
+  return status;
+}
+
+// Of ascending rows without repetition: few are left out.
+static bool mostly_runs(const uint32_t *rows, size_t row_count) {
+  size_t span = row_count == 0 || rows[row_count - 1] < rows[0] ? 0 : (size_t)rows[row_count - 1] - rows[0] + 1;
+  return span >= row_count && span - row_count <= row_count / 8;
+}
+
 ice_status ice_column_append_rows(ice_column *column, const ice_column *source, const uint32_t *rows,
                                   size_t row_count, ice_error *err) {
-  if (column->null_count == 0 && source->null_count == 0) {
+  if (column->null_count == 0 && source->null_count == 0 && !mostly_runs(rows, row_count)) {
     if (column->width != 0) {
       return append_rows_fixed(column, source, rows, row_count, err);
     }
@@ -376,24 +419,7 @@ ice_status ice_column_append_rows(ice_column *column, const ice_column *source, 
       return append_rows_text(column, source, rows, row_count, err);
     }
   }
-  for (size_t i = 0; i < row_count; i++) {
-    ice_status status = append_one(column, source, rows[i], err);
-    if (status != ICE_OK) {
-      return status;
-    }
-  }
-  return ICE_OK;
-}
-
-ice_status ice_column_append_range(ice_column *column, const ice_column *source, int64_t from, int64_t to,
-                                   ice_error *err) {
-  for (int64_t i = from; i < to; i++) {
-    ice_status status = append_one(column, source, i, err);
-    if (status != ICE_OK) {
-      return status;
-    }
-  }
-  return ICE_OK;
+  return append_runs(column, source, rows, row_count, err);
 }
 
 static bool children_equal(const ice_column *a, int64_t a_index, const ice_column *b, int64_t b_index) {

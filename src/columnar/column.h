@@ -108,10 +108,11 @@ ICE_MUST_CHECK ice_status ice_column_mark_valid(ice_column *column, ice_error *e
 
 ICE_MUST_CHECK ice_status ice_column_append_boolean(ice_column *column, bool value, ice_error *err);
 
-/// Append `width` bytes as they are (int, long, float, double, date, time, timestamps, decimal, uuid, fixed).
-ICE_MUST_CHECK static inline ice_status ice_column_append_fixed(ice_column *column, const void *value,
+/// ice_column_append_fixed for a width that the compiler knows.
+ICE_MUST_CHECK static inline ice_status ice_column_append_width(ice_column *column, const void *value, size_t width,
                                                                 ice_error *err) {
-  ice_status status = ice_bytes_append(&column->values, value, column->width, err);
+  ICE_ASSERT(column->width == width);
+  ice_status status = ice_bytes_append(&column->values, value, width, err);
   if (ICE_UNLIKELY(column->null_count != 0) && status == ICE_OK) {
     status = ice_column_mark_valid(column, err);
   }
@@ -119,31 +120,33 @@ ICE_MUST_CHECK static inline ice_status ice_column_append_fixed(ice_column *colu
   return status;
 }
 
+/// Append `width` bytes as they are (int, long, float, double, date, time, timestamps, decimal, uuid, fixed).
+ICE_MUST_CHECK static inline ice_status ice_column_append_fixed(ice_column *column, const void *value,
+                                                                ice_error *err) {
+  return ice_column_append_width(column, value, column->width, err);
+}
+
 ICE_MUST_CHECK static inline ice_status ice_column_append_i32(ice_column *column, int32_t value, ice_error *err) {
-  ICE_ASSERT(column->width == 4);
-  return ice_column_append_fixed(column, &value, err);
+  return ice_column_append_width(column, &value, sizeof value, err);
 }
 
 ICE_MUST_CHECK static inline ice_status ice_column_append_i64(ice_column *column, int64_t value, ice_error *err) {
-  ICE_ASSERT(column->width == 8);
-  return ice_column_append_fixed(column, &value, err);
+  return ice_column_append_width(column, &value, sizeof value, err);
 }
 
 ICE_MUST_CHECK static inline ice_status ice_column_append_f32(ice_column *column, float value, ice_error *err) {
-  ICE_ASSERT(column->width == 4);
-  return ice_column_append_fixed(column, &value, err);
+  return ice_column_append_width(column, &value, sizeof value, err);
 }
 
 ICE_MUST_CHECK static inline ice_status ice_column_append_f64(ice_column *column, double value, ice_error *err) {
-  ICE_ASSERT(column->width == 8);
-  return ice_column_append_fixed(column, &value, err);
+  return ice_column_append_width(column, &value, sizeof value, err);
 }
 
 /// string, binary.
 ICE_MUST_CHECK ice_status ice_column_append_text(ice_column *column, ice_str value, ice_error *err);
 
-/// Texts up to this size are copied whole words at a time where there is room on both sides.
-enum { ICE_SHORT_TEXT = 32 };
+/// Texts up to this size, a UUID's among them, are copied whole words at a time where there is room on both sides.
+enum { ICE_SHORT_TEXT = 48 };
 
 /// ice_column_append_text for decoders: up to `readable_end` memory may be read (at least the text itself), which makes
 /// the copy of a short text cheap.

@@ -147,7 +147,8 @@ ICE_OPTION(WRITE_ROW_GROUP_SIZE, "write.row_group_size", SIZE, "128MB", NULL, NU
 ICE_OPTION(WRITE_PAGE_SIZE, "write.page_size", SIZE, "1MB", NULL, NULL, NULL, 1024, 1073741824,
            "Ceiling of a page, before compression.")
 ICE_OPTION(WRITE_COMPRESSION, "write.compression", CHOICE, "snappy", NULL, NULL, "snappy|zstd|none", 0, 0,
-           "Compression of data pages. zstd costs what Snappy costs here and saves more.")
+           "Compression of data pages; columns that it makes hardly smaller are written without. zstd costs what "
+           "Snappy costs here and saves more.")
 ICE_OPTION(WRITE_SPILL_DIRECTORY, "write.spill_directory", PATH, "/tmp", NULL, NULL, NULL, 0, 0,
            "Where pages beyond the memory budget wait, in unlinked temporary files.")
 ICE_OPTION(COMMIT_INTERVAL, "commit.interval", DURATION, "60s", "FLINK_CHECKPOINT_INTERVAL_MS CHECKPOINT_INTERVAL_MS",

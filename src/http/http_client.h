@@ -25,7 +25,9 @@ typedef struct ice_http_options {
   int64_t connect_timeout_ms;  ///< 0: 10 s
   /// The request fails when nothing moved in either direction for this long; 0: 30 s.
   int64_t silence_timeout_ms;
-  const char *ca_file;  ///< authorities to trust in place of the system's; NULL: the system's
+  const char *ca_file;             ///< authorities to trust in place of the system's; NULL: the system's
+  const char *client_certificate;  ///< PEM file that the server may ask for; NULL: none
+  const char *client_key;          ///< PEM file; NULL: in the certificate's
   const char
       *proxy;  ///< URL of a proxy; "": none; NULL: as http_proxy, https_proxy and no_proxy of the environment say
   /// Set by anybody: a request under way ends with CANCELLED. May be NULL.

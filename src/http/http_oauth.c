@@ -180,11 +180,13 @@ done:
   return status;
 }
 
+bool ice_oauth_can_renew(const ice_oauth *oauth) { return oauth->settings.token_endpoint.size > 0; }
+
 ice_status ice_oauth_get(ice_oauth *oauth, bool renew, ice_oauth_token *out, ice_error *err) {
   *out = (ice_oauth_token){0};
   bool due = oauth->renew_at_ms > 0 && now_ms(oauth) >= oauth->renew_at_ms;
   if (oauth->token.size == 0 || due || renew) {
-    if (oauth->settings.token_endpoint.size == 0) {
+    if (!ice_oauth_can_renew(oauth)) {
       return ice_error_set(err, ICE_AUTH, "the token was refused, and there is no token endpoint to ask for another");
     }
     ice_status status = fetch(oauth, err);

@@ -35,6 +35,9 @@ ICE_MUST_CHECK ice_status ice_oauth_create(const ice_oauth_options *options, ice
 /// Accepts NULL.
 void ice_oauth_destroy(ice_oauth *oauth);
 
+/// False where there is only the token that was given: one that is refused stays so.
+bool ice_oauth_can_renew(const ice_oauth *oauth);
+
 /// The token at hand, or a new one where there is none, where it is about to expire, or with `renew` (it was refused).
 ///
 /// Errors: AUTH (refused), CORRUPT (no token in the answer), and what sending gives. A message never holds what was sent or

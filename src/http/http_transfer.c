@@ -23,18 +23,28 @@ ice_status ice_http_settings_init(ice_http_settings *settings, const ice_http_op
   *settings = (ice_http_settings){
       .connect_timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS,
       .silence_timeout_ms = options->silence_timeout_ms > 0 ? options->silence_timeout_ms : SILENCE_TIMEOUT_MS,
-      .stop = options->stop,
-      .ca_file = options->ca_file ? strdup(options->ca_file) : NULL,
-      .proxy = options->proxy ? strdup(options->proxy) : NULL};
-  if ((options->ca_file && !settings->ca_file) || (options->proxy && !settings->proxy)) {
-    ice_http_settings_deinit(settings);
-    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for an HTTP client");
+      .stop = options->stop};
+  const struct {
+    const char *text;
+    char **copy;
+  } texts[] = {{options->ca_file, &settings->ca_file},
+               {options->client_certificate, &settings->client_certificate},
+               {options->client_key, &settings->client_key},
+               {options->proxy, &settings->proxy}};
+  for (size_t i = 0; i < ICE_COUNT_OF(texts); i++) {
+    *texts[i].copy = texts[i].text ? strdup(texts[i].text) : NULL;
+    if (texts[i].text && !*texts[i].copy) {
+      ice_http_settings_deinit(settings);
+      return ice_error_set(err, ICE_NO_MEMORY, "out of memory for an HTTP client");
+    }
   }
   return ICE_OK;
 }
 
 void ice_http_settings_deinit(ice_http_settings *settings) {
   free(settings->ca_file);
+  free(settings->client_certificate);
+  free(settings->client_key);
   free(settings->proxy);
   *settings = (ice_http_settings){0};
 }
@@ -251,6 +261,10 @@ static CURLcode set_transfer(CURL *easy, ice_http_transfer *self, const ice_http
   if (settings->ca_file) {
     SET(CURLOPT_CAINFO, settings->ca_file);
   }
+  if (settings->client_certificate) {
+    SET(CURLOPT_SSLCERT, settings->client_certificate);
+    SET(CURLOPT_SSLKEY, settings->client_key ? settings->client_key : settings->client_certificate);
+  }
   if (settings->proxy) {
     SET(CURLOPT_PROXY, settings->proxy);
   }
@@ -305,14 +319,15 @@ bool ice_http_transfer_is_silent(const ice_http_transfer *self, const ice_http_s
 static bool never_sent(CURLcode code) {
   return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
          code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
-         code == CURLE_SSL_CACERT_BADFILE || code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
+         code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CERTPROBLEM || code == CURLE_URL_MALFORMAT ||
+         code == CURLE_UNSUPPORTED_PROTOCOL;
 }
 
 static ice_status status_of(CURLcode code) {
   if (code == CURLE_OPERATION_TIMEDOUT) {
     return ICE_TIMEOUT;
   }
-  if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
+  if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE || code == CURLE_SSL_CERTPROBLEM) {
     return ICE_AUTH;
   }
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {

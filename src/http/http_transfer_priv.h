@@ -10,6 +10,8 @@ typedef struct ice_http_settings {
   int64_t connect_timeout_ms;
   int64_t silence_timeout_ms;
   char *ca_file;
+  char *client_certificate;
+  char *client_key;
   char *proxy;
   const _Atomic bool *stop;
 } ice_http_settings;

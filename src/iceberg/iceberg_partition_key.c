@@ -188,6 +188,26 @@ bool ice_partitioner_same_key(const ice_partitioner *partitioner, int64_t a, int
   return true;
 }
 
+// The ends of a value tell most of them apart.
+static uint64_t hint_of(ice_str raw) {
+  uint64_t ends = 0;
+  if (raw.size >= 8) {
+    ends = ice_load_u64le(raw.data) ^ ice_load_u64le(raw.data + raw.size - 8) << 1;
+  } else {
+    memcpy(&ends, raw.data, raw.size);
+  }
+  return ends + raw.size;
+}
+
+uint32_t ice_partitioner_hint(const ice_partitioner *partitioner, int64_t row) {
+  uint64_t hash = 0;
+  for (uint32_t i = 0; i < partitioner->field_count; i++) {
+    ice_datum value = datum_of(&partitioner->columns[i], row);
+    hash = (hash ^ (value.is_null ? 1 : hint_of(value.raw))) * 0x9e3779b97f4a7c15u;
+  }
+  return (uint32_t)(hash >> 32);
+}
+
 ice_status ice_partition_key_split(const ice_type *partition_type, ice_str key, ice_datum *out, ice_error *err) {
   size_t at = 0;
   for (uint32_t i = 0; i < partition_type->field_count; i++) {

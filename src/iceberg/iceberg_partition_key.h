@@ -43,6 +43,9 @@ ICE_MUST_CHECK ice_status ice_partitioner_append_key(const ice_partitioner *part
 /// True when two rows of the last apply have the same key, without building it.
 bool ice_partitioner_same_key(const ice_partitioner *partitioner, int64_t a, int64_t b);
 
+/// A number that is the same for rows of the same key, for finding such rows quickly.
+uint32_t ice_partitioner_hint(const ice_partitioner *partitioner, int64_t row);
+
 /// Append one value to a key under construction.
 ICE_MUST_CHECK ice_status ice_partition_key_append(const ice_type *type, const ice_datum *value, ice_bytes *out,
                                                    ice_error *err);

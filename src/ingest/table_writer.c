@@ -14,7 +14,8 @@ enum {
   KEY_MAX = 1 << 20,
   PAGE_SIZE_MIN = 8 * 1024,
   SPILL_MIN = 64 * 1024,
-  COMPACT_MIN = 8 * 1024
+  COMPACT_MIN = 8 * 1024,
+  RECENT_ROWS = 256
 };
 
 /// One partition value of the epoch: its open file, if any, and the rows of the batch at hand that go there.
@@ -44,6 +45,7 @@ struct ice_table_writer {
   ice_arena metrics_arena;
   ice_map partitions;  ///< key → partition_file
   partition_file **touched;
+  ice_parquet_share *shares;  ///< of the touched partitions
   uint32_t touched_count;
   uint32_t touched_capacity;
   uint32_t open_count;
@@ -126,6 +128,7 @@ void ice_table_writer_destroy(ice_table_writer *writer) {
   ice_arena_deinit(&writer->metrics_arena);
   ice_bytes_deinit(&writer->key);
   free(writer->touched);
+  free(writer->shares);
   free(writer->closed);
   free(writer);
 }
@@ -161,10 +164,12 @@ static ice_status touch(ice_table_writer *writer, partition_file *partition, ice
   if (writer->touched_count == writer->touched_capacity) {
     uint32_t capacity = writer->touched_capacity == 0 ? 64 : writer->touched_capacity * 2;
     partition_file **touched = realloc(writer->touched, capacity * sizeof(partition_file *));
-    if (!touched) {
+    writer->touched = touched ? touched : writer->touched;
+    ice_parquet_share *shares = realloc(writer->shares, capacity * sizeof *shares);
+    writer->shares = shares ? shares : writer->shares;
+    if (!touched || !shares) {
       return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %u partitions", capacity);
     }
-    writer->touched = touched;
     writer->touched_capacity = capacity;
   }
   writer->touched[writer->touched_count++] = partition;
@@ -191,16 +196,25 @@ static ice_status add_row(ice_table_writer *writer, partition_file *partition, u
   return ICE_OK;
 }
 
+// A row of the batch that was led to its partition.
+typedef struct recent_row {
+  partition_file *partition;
+  int64_t row;
+} recent_row;
+
+// Partition values take turns, so rows are compared with one that went before before a key is made and looked up.
 static ice_status split_rows(ice_table_writer *writer, const ice_batch *batch, ice_error *err) {
   ice_status status = ICE_OK;
-  partition_file *partition = NULL;
+  recent_row recent_rows[RECENT_ROWS] = {{0}};
   writer->touched_count = 0;
   ICE_TRY(ice_partitioner_apply(writer->partitioner, batch, err));
   for (int64_t row = 0; row < batch->row_count; row++) {
-    if (!partition || !ice_partitioner_same_key(writer->partitioner, row - 1, row)) {
-      ICE_TRY(find_partition(writer, row, &partition, err));
+    recent_row *recent = &recent_rows[ice_partitioner_hint(writer->partitioner, row) % RECENT_ROWS];
+    if (!recent->partition || !ice_partitioner_same_key(writer->partitioner, recent->row, row)) {
+      ICE_TRY(find_partition(writer, row, &recent->partition, err));
+      recent->row = row;
     }
-    ICE_TRY(add_row(writer, partition, (uint32_t)row, err));
+    ICE_TRY(add_row(writer, recent->partition, (uint32_t)row, err));
   }
 done:
   return status;
@@ -318,11 +332,17 @@ ice_status ice_table_writer_append(ice_table_writer *writer, const ice_batch *ba
       ICE_TRY(open_file(writer, partition, err));
     }
     ice_parquet_writer_set_page_size(partition->file.writer, page_size_now(writer));
-    status = ice_parquet_writer_append(partition->file.writer, batch, partition->rows, partition->row_count, err);
-    if (status != ICE_OK) {
-      ice_error_prepend(err, "%s", partition->file.location);
-      goto done;
-    }
+    writer->shares[i] = (ice_parquet_share){
+        .writer = partition->file.writer, .rows = partition->rows, .row_count = partition->row_count};
+  }
+  uint32_t failed = 0;
+  status = ice_parquet_writer_append_shares(batch, writer->shares, writer->touched_count, &failed, err);
+  if (status != ICE_OK) {
+    ice_error_prepend(err, "%s", writer->touched[failed]->file.location);
+    goto done;
+  }
+  for (uint32_t i = 0; i < writer->touched_count; i++) {
+    partition_file *partition = writer->touched[i];
     partition->row_count = 0;
     if (ice_parquet_writer_size(partition->file.writer) >= writer->options.write.target_file_size) {
       ICE_TRY(close_file(writer, partition, err));

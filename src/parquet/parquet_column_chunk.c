@@ -13,6 +13,8 @@ enum {
   PAGES_FIRST = 4,
   // A page of codes closes when its values as PLAIN would be so many pages: it may have to become PLAIN after all.
   CODED_PAGES_MAX = 4,
+  // The first page decides on compression where it is at least so large.
+  JUDGED_SIZE_MIN = 4096,
   LEVELS = 256
 };
 
@@ -44,6 +46,7 @@ ice_status ice_parquet_chunk_init(ice_parquet_chunk *chunk, const ice_parquet_le
                                   const ice_parquet_page_settings *settings, bool bloom, ice_error *err) {
   *chunk = (ice_parquet_chunk){.leaf = leaf,
                                .settings = settings,
+                               .codec = settings->codec,
                                .order = ice_parquet_leaf_order(leaf),
                                .slice_rows = SLICE_ROWS,
                                .index_possible = true};
@@ -96,7 +99,10 @@ void ice_parquet_chunk_reset(ice_parquet_chunk *chunk) {
   ice_bytes_clear(&chunk->page_bounds);
   ice_bytes_clear(&chunk->histograms);
   ice_parquet_bounds_clear(&chunk->chunk_bounds);
+  chunk->codec = chunk->settings->codec;
   chunk->pages_spilled = 0;
+  chunk->pages_listed_out = 0;
+  chunk->bounds_listed_out = 0;
   chunk->dictionary_pages = 0;
   chunk->coded_values = 0;
   chunk->coded_size = 0;
@@ -399,6 +405,22 @@ static void shrink(ice_parquet_chunk *chunk) {
   }
 }
 
+// Packs a page. A codec that saves less than an eighth of a chunk's first page, as Snappy does with UUIDs, costs more time
+// there than anywhere else: such a chunk is written as it is. One with a dictionary is not judged, for its first page of
+// codes says nothing of its texts.
+static ice_status pack_page(ice_parquet_chunk *chunk, ice_parquet_scratch *scratch, ice_str plain,
+                            ice_parquet_page_header *header, ice_str *body, ice_error *err) {
+  int level = chunk->settings->level;
+  ice_status status = ice_parquet_page_pack(scratch, chunk->codec, level, plain, header, body, err);
+  bool judged =
+      chunk->page_count + chunk->pages_listed_out == 0 && !chunk->dictionary && plain.size >= JUDGED_SIZE_MIN;
+  if (status == ICE_OK && judged && chunk->codec != ICE_CODEC_NONE && body->size > plain.size - plain.size / 8) {
+    chunk->codec = ICE_CODEC_NONE;
+    status = ice_parquet_page_pack(scratch, chunk->codec, level, plain, header, body, err);
+  }
+  return status;
+}
+
 ice_status ice_parquet_chunk_close_page(ice_parquet_chunk *chunk, ice_parquet_scratch *scratch, ice_error *err) {
   ice_status status = ICE_OK;
   if (chunk->page_slots == 0) {
@@ -431,7 +453,7 @@ ice_status ice_parquet_chunk_close_page(ice_parquet_chunk *chunk, ice_parquet_sc
     ICE_FAIL(ICE_LIMIT, "page of %u values", chunk->page_slots);
   }
   ice_str body;
-  ICE_TRY(ice_parquet_page_pack(scratch, chunk->settings->codec, chunk->settings->level, plain, &header, &body, err));
+  ICE_TRY(pack_page(chunk, scratch, plain, &header, &body, err));
   ICE_TRY(add_record(chunk, scratch, body, &header, dictionary, err));
   chunk->dictionary_pages += dictionary;
   clear_page(chunk);

@@ -62,6 +62,7 @@ typedef struct ice_parquet_chunk {
   ice_parquet_bounds bounds;  ///< of the page while it is open
 
   // The chunk.
+  ice_codec codec;      ///< the settings' codec, or none where the first page showed that it gains little
   uint32_t slice_rows;  ///< rows to try at once: fewer where values are large
   ice_parquet_dictionary *dictionary;
   bool dictionary_open;   ///< values still become codes
@@ -72,7 +73,10 @@ typedef struct ice_parquet_chunk {
   ice_parquet_page_record *pages;
   uint32_t page_count;
   uint32_t page_capacity;
-  uint32_t pages_spilled;   ///< the first so many pages are out
+  uint32_t pages_spilled;  ///< the first so many pages are out
+  /// Pages whose entries are out, before those in `pages`, and the bytes of their bounds.
+  uint32_t pages_listed_out;
+  uint64_t bounds_listed_out;
   uint64_t encoded_size;    ///< bytes of all pages
   uint64_t encoded_memory;  ///< of those that are in memory
   uint64_t encoded_plain;   ///< before compression

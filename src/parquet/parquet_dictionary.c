@@ -226,33 +226,55 @@ ice_status ice_parquet_dictionary_encode_fixed(ice_parquet_dictionary *dictionar
   }
 }
 
-// With many files open their dictionaries take turns in the cache, and a look-up is mostly waiting for memory. So texts are
-// looked up in groups: first all hashes, then the slots, then the entries are asked for before any of them is needed.
+// With many files open their dictionaries take turns in the cache, and so do the columns of a batch whose rows go to many
+// files: a look-up is mostly waiting for memory. So texts are looked up in groups: everything that a step reads was asked
+// for by the step before, for the whole group.
 enum { GROUP = 32 };
 
 typedef struct text_group {
   const uint8_t *values[GROUP];
   uint32_t sizes[GROUP];
   uint64_t hashes[GROUP];
+  uint32_t slots[GROUP];  ///< what stands where the search begins
+  bool repeated[GROUP];   ///< equal to the text before, in the group
 } text_group;
 
-INLINE void load_group(const ice_parquet_dictionary *dictionary, const ice_column *column, const uint32_t *indices,
-                       uint32_t first, size_t count, text_group *group) {
-  bool has_slots = dictionary->slots.size != 0;
+// Most texts stand in no more than two lines of the cache.
+INLINE void ask_for_text(const uint8_t *data, size_t size) {
+  __builtin_prefetch(data);
+  __builtin_prefetch(data + size);
+}
+
+INLINE void find_texts(const ice_column *column, const uint32_t *indices, uint32_t first, size_t count,
+                       text_group *group) {
   for (size_t i = 0; i < count; i++) {
     ice_str text = ice_column_text(column, indices ? indices[i] : first + (uint32_t)i);
     group->values[i] = (const uint8_t *)text.data;
     group->sizes[i] = (uint32_t)text.size;
-    group->hashes[i] = hash_bytes(group->values[i], text.size);
-    if (has_slots) {
-      __builtin_prefetch(dictionary->slots.data + (size_t)slot_place(dictionary, group->hashes[i]) * 4);
-    }
+    ask_for_text(group->values[i], text.size);
   }
-  for (size_t i = 0; has_slots && i < count; i++) {
-    uint32_t slot = ice_load_u32le(dictionary->slots.data + (size_t)slot_place(dictionary, group->hashes[i]) * 4);
-    if (slot != 0) {
-      uint32_t code = (slot & 0xffff) - 1;
-      __builtin_prefetch(dictionary->plain.data + ice_load_u32le(dictionary->offsets.data + (size_t)code * 4));
+}
+
+INLINE void hash_texts(const ice_parquet_dictionary *dictionary, size_t count, text_group *group) {
+  for (size_t i = 0; i < count; i++) {
+    uint32_t size = group->sizes[i];
+    group->repeated[i] =
+        i > 0 && size == group->sizes[i - 1] && equal_bytes(group->values[i], group->values[i - 1], size);
+    group->hashes[i] = group->repeated[i] ? group->hashes[i - 1] : hash_bytes(group->values[i], size);
+    __builtin_prefetch(dictionary->slots.data + (size_t)slot_place(dictionary, group->hashes[i]) * 4);
+  }
+}
+
+INLINE void ask_for_entries(const ice_parquet_dictionary *dictionary, size_t count, text_group *group) {
+  const uint8_t *offsets = dictionary->offsets.data;
+  for (size_t i = 0; i < count; i++) {
+    group->slots[i] = ice_load_u32le(dictionary->slots.data + (size_t)slot_place(dictionary, group->hashes[i]) * 4);
+    __builtin_prefetch(offsets + (size_t)(group->slots[i] & 0xffff) * 4);
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (group->slots[i] != 0) {
+      size_t code = (group->slots[i] & 0xffff) - 1;
+      ask_for_text(dictionary->plain.data + ice_load_u32le(offsets + code * 4), group->sizes[i]);
     }
   }
 }
@@ -261,23 +283,23 @@ INLINE ice_status encode_text(ice_parquet_dictionary *dictionary, const ice_colu
                               uint32_t first, size_t count, uint16_t *codes, size_t *done, ice_error *err) {
   ice_status status = ICE_OK;
   text_group group;
-  const uint8_t *previous = NULL;
-  size_t previous_size = 0;
   int32_t code = CODE_NONE;
   *done = 0;
-  for (size_t begin = 0; begin < count; begin += GROUP) {
+  if (dictionary->slots.size == 0) {
+    status = grow_slots(dictionary, err);
+  }
+  for (size_t begin = 0; begin < count && status == ICE_OK; begin += GROUP) {
     size_t size = count - begin < GROUP ? count - begin : GROUP;
-    load_group(dictionary, column, indices ? indices + begin : NULL, first + (uint32_t)begin, size, &group);
+    find_texts(column, indices ? indices + begin : NULL, first + (uint32_t)begin, size, &group);
+    hash_texts(dictionary, size, &group);
+    ask_for_entries(dictionary, size, &group);
     for (size_t i = 0; i < size; i++) {
-      if (code == CODE_NONE || group.sizes[i] != previous_size ||
-          !equal_bytes(group.values[i], previous, previous_size)) {
+      if (!group.repeated[i]) {
         code = find_or_add(dictionary, group.values[i], group.sizes[i], 0, group.hashes[i], &status, err);
         if (ICE_UNLIKELY(code == CODE_NONE)) {
           return status;
         }
       }
-      previous = group.values[i];
-      previous_size = group.sizes[i];
       codes[begin + i] = (uint16_t)code;
       (*done)++;
     }

@@ -19,7 +19,7 @@ static ice_status write_dictionary(ice_parquet_chunk *chunk, ice_parquet_scratch
                                     .value_count = (int32_t)chunk->dictionary->count,
                                     .encoding = ICE_PARQUET_PLAIN};
   ice_str body;
-  ICE_TRY(ice_parquet_page_pack(scratch, chunk->settings->codec, chunk->settings->level,
+  ICE_TRY(ice_parquet_page_pack(scratch, chunk->codec, chunk->settings->level,
                                 ice_bytes_str(&chunk->dictionary->plain), &header, &body, err));
   column->dictionary_page_offset = (int64_t)sink->position;
   column->plain_size += (int64_t)scratch->header.size + header.uncompressed_size;
@@ -93,7 +93,7 @@ static ice_status describe(const ice_parquet_chunk *chunk, ice_parquet_scratch *
                            ice_parquet_column_metadata *column, ice_error *err) {
   ice_status status = ICE_OK;
   ice_parquet_compression compression;
-  ICE_TRY(ice_parquet_compression_of(chunk->settings->codec, &compression, err));
+  ICE_TRY(ice_parquet_compression_of(chunk->codec, &compression, err));
   column->physical = chunk->leaf->physical;
   column->compression = (int32_t)compression;
   column->value_count = (int64_t)chunk->totals.slot_count;

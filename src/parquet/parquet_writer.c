@@ -2,6 +2,7 @@
 
 #include "parquet/parquet_column_chunk.h"
 #include "parquet/parquet_footer.h"
+#include "parquet/parquet_page_lists.h"
 #include "parquet/parquet_row_group.h"
 #include <icesink/version.h>
 #include <stdio.h>
@@ -11,7 +12,9 @@ enum {
   // Rows between two looks at the size of the row group.
   BLOCK_ROWS = 4096,
   DICTIONARY_SIZE_MAX = 1 << 30,
-  CREATED_BY_SIZE = 96
+  CREATED_BY_SIZE = 96,
+  // Lists of pages are spilled from this size on.
+  PAGE_LISTS_MIN = 8 * 1024
 };
 
 // A column over all row groups.
@@ -36,6 +39,11 @@ struct ice_parquet_writer {
   uint64_t group_size;  ///< estimate, as of the last append
   ice_parquet_metadata metadata;
   uint32_t row_group_capacity;
+  ice_parquet_page_lists page_lists;  ///< of the open row group, as far as they are spilled
+  // Of the batch at hand.
+  ice_parquet_rows left;   ///< rows still to come
+  ice_parquet_rows block;  ///< rows that go through the columns now
+  uint32_t leaf;           ///< the next one
   ice_bytes column_index;
   ice_bytes offset_index;
   size_t memory;  ///< as counted in the budget
@@ -269,6 +277,8 @@ static ice_status close_row_group(ice_parquet_writer *writer, ice_error *err) {
   for (uint32_t i = 0; i < count; i++) {
     ICE_TRY(ice_parquet_chunk_close_page(&writer->chunks[i], writer->scratch, err));
   }
+  ICE_TRY(
+      ice_parquet_page_lists_load(&writer->page_lists, writer->chunks, count, &writer->spill, writer->scratch, err));
   ice_parquet_row_group_metadata group = {.row_count = writer->group_rows};
   ice_parquet_tail tail = {
       .arena = &writer->metadata.arena, .column_index = &writer->column_index, .offset_index = &writer->offset_index};
@@ -320,34 +330,82 @@ static ice_status check_rows(const ice_batch *batch, const uint32_t *rows, size_
   return ICE_OK;
 }
 
-ice_status ice_parquet_writer_append(ice_parquet_writer *writer, const ice_batch *batch, const uint32_t *rows,
-                                     size_t row_count, ice_error *err) {
-  ice_status status = ICE_OK;
+static ice_status begin_batch(ice_parquet_writer *writer, const ice_batch *batch, const uint32_t *rows,
+                              size_t row_count, ice_error *err) {
+  const ice_schema *schema = writer->layout->schema;
   if (writer->closed) {
     return ice_error_set(err, ICE_INVALID_STATE, "append to a Parquet file that is closed");
   }
-  const ice_schema *schema = writer->layout->schema;
-  ice_parquet_rows left;
   if (batch->schema != schema && !ice_type_equal(&batch->schema->root, &schema->root)) {
-    ICE_FAIL(ICE_INVALID_ARGUMENT, "batch of another schema than the Parquet file");
+    return ice_error_set(err, ICE_INVALID_ARGUMENT, "batch of another schema than the Parquet file");
   }
-  ICE_TRY(check_rows(batch, rows, row_count, &left, err));
-  ice_parquet_scratch_forget(writer->scratch);
-  while (left.count > 0) {
-    ice_parquet_rows block = ice_parquet_rows_take(&left, left.count < BLOCK_ROWS ? left.count : BLOCK_ROWS);
-    for (uint32_t i = 0; i < writer->layout->leaf_count; i++) {
-      ICE_TRY(ice_parquet_chunk_append(&writer->chunks[i], writer->scratch, batch, block, err));
-    }
-    writer->group_rows += (int64_t)block.count;
-    refresh(writer);
-    if (writer->group_size >= writer->row_group_size) {
-      ICE_TRY(close_row_group(writer, err));
-      refresh(writer);
-    }
+  return check_rows(batch, rows, row_count, &writer->left, err);
+}
+
+static bool begin_block(ice_parquet_writer *writer) {
+  size_t count = writer->left.count < BLOCK_ROWS ? writer->left.count : BLOCK_ROWS;
+  writer->block = ice_parquet_rows_take(&writer->left, count);
+  writer->leaf = 0;
+  return count > 0;
+}
+
+static ice_status append_column(ice_parquet_writer *writer, const ice_batch *batch, uint32_t column, ice_error *err) {
+  ice_status status = ICE_OK;
+  const ice_parquet_layout *layout = writer->layout;
+  while (status == ICE_OK && writer->leaf < layout->leaf_count &&
+         layout->leaves[writer->leaf].steps[0].child == column) {
+    status = ice_parquet_chunk_append(&writer->chunks[writer->leaf++], writer->scratch, batch, writer->block, err);
   }
-done:
-  writer->closed = status != ICE_OK;
   return status;
+}
+
+static ice_status end_block(ice_parquet_writer *writer, ice_error *err) {
+  ice_status status = ICE_OK;
+  writer->group_rows += (int64_t)writer->block.count;
+  refresh(writer);
+  if (writer->group_size >= writer->row_group_size) {
+    status = close_row_group(writer, err);
+    refresh(writer);
+  }
+  return status;
+}
+
+ice_status ice_parquet_writer_append_shares(const ice_batch *batch, const ice_parquet_share *shares,
+                                            uint32_t share_count, uint32_t *failed, ice_error *err) {
+  ice_status status = ICE_OK;
+  uint32_t i = 0;
+  bool more = false;
+  for (; i < share_count; i++) {
+    ICE_TRY(begin_batch(shares[i].writer, batch, shares[i].rows, shares[i].row_count, err));
+    ice_parquet_scratch_forget(shares[i].writer->scratch);
+  }
+  do {
+    more = false;
+    for (i = 0; i < share_count; i++) {
+      more = begin_block(shares[i].writer) || more;
+    }
+    for (uint32_t column = 0; more && column < batch->column_count; column++) {
+      for (i = 0; i < share_count; i++) {
+        ICE_TRY(append_column(shares[i].writer, batch, column, err));
+      }
+    }
+    for (i = 0; more && i < share_count; i++) {
+      ICE_TRY(end_block(shares[i].writer, err));
+    }
+  } while (more);
+done:
+  if (status != ICE_OK) {
+    shares[i].writer->closed = true;
+    *failed = i;
+  }
+  return status;
+}
+
+ice_status ice_parquet_writer_append(ice_parquet_writer *writer, const ice_batch *batch, const uint32_t *rows,
+                                     size_t row_count, ice_error *err) {
+  ice_parquet_share share = {.writer = writer, .rows = rows, .row_count = row_count};
+  uint32_t failed;
+  return ice_parquet_writer_append_shares(batch, &share, 1, &failed, err);
 }
 
 size_t ice_parquet_writer_memory(const ice_parquet_writer *writer) { return writer->memory; }
@@ -394,15 +452,19 @@ ice_status ice_parquet_writer_compact(ice_parquet_writer *writer, ice_error *err
   if (writer->closed) {
     return ice_error_set(err, ICE_INVALID_STATE, "compacting of a Parquet file that is closed");
   }
-  for (uint32_t i = 0; i < writer->layout->leaf_count; i++) {
-    status = ice_parquet_chunk_compact(&writer->chunks[i], writer->scratch, err);
-    if (status != ICE_OK) {
-      writer->closed = true;
-      refresh(writer);
-      return status;
-    }
+  uint32_t count = writer->layout->leaf_count;
+  for (uint32_t i = 0; i < count; i++) {
+    ICE_TRY(ice_parquet_chunk_compact(&writer->chunks[i], writer->scratch, err));
   }
-  return ice_parquet_writer_spill(writer, err);
+  ICE_TRY(ice_parquet_writer_spill(writer, err));
+  if (writer->can_spill && ice_parquet_page_lists_memory(writer->chunks, count) >= PAGE_LISTS_MIN) {
+    status = ice_parquet_page_lists_spill(&writer->page_lists, writer->chunks, count, &writer->spill, writer->scratch,
+                                          err);
+  }
+done:
+  writer->closed = status != ICE_OK;
+  refresh(writer);
+  return status;
 }
 
 // Finishing ---------------------------------------------------------------------------------------------------------

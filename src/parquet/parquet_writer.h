@@ -101,6 +101,20 @@ ICE_MUST_CHECK ice_status ice_parquet_writer_create(const ice_schema *schema,
 ICE_MUST_CHECK ice_status ice_parquet_writer_append(ice_parquet_writer *writer, const ice_batch *batch,
                                                     const uint32_t *rows, size_t row_count, ice_error *err);
 
+/// What one file takes of a batch: `rows` as for ice_parquet_writer_append.
+typedef struct ice_parquet_share {
+  ice_parquet_writer *writer;
+  const uint32_t *rows;
+  size_t row_count;
+} ice_parquet_share;
+
+/// Append a batch to several files of one schema and scratch, each its share. The files are the same as if each share were
+/// appended alone; but a column goes to all of them before the next, and so stays in the cache.
+///
+/// Errors: as for append; `*failed` is the share that failed. Of the others only destroy is allowed then too.
+ICE_MUST_CHECK ice_status ice_parquet_writer_append_shares(const ice_batch *batch, const ice_parquet_share *shares,
+                                                           uint32_t share_count, uint32_t *failed, ice_error *err);
+
 /// Bytes of memory that the writer holds, without the scratch.
 size_t ice_parquet_writer_memory(const ice_parquet_writer *writer);
 

@@ -26,6 +26,8 @@ struct ice_pipeline {
   schema_slot *last;
   ice_mapping *json;  ///< of the formats without a writer's schema: the same for every id
   ice_block *block;
+  bool unfinished;  ///< the output was full
+  size_t next_record;
 };
 
 static bool has_ids(ice_payload_format format) {
@@ -210,29 +212,42 @@ static ice_status process_record(ice_pipeline *pipeline, uint32_t index, ice_err
   return ice_block_add_message(block, mapping, index, err);
 }
 
+void ice_pipeline_forget(ice_pipeline *pipeline) {
+  pipeline->unfinished = false;
+  ice_block_forget(pipeline->block);
+  for (size_t i = 0; i < pipeline->slots.count; i++) {
+    schema_slot *slot = pipeline->slots.entries[i].value;
+    if (slot->mapping) {
+      ice_mapping_clear(slot->mapping);
+    }
+  }
+}
+
 ice_status ice_pipeline_process(ice_pipeline *pipeline, const ice_chunk *chunk,
                                 const ice_source_partition *partitions, ice_pipeline_output *output, ice_error *err) {
   const ice_port *port = pipeline->options.port;
+  ice_block *block = pipeline->block;
   ice_status status = ICE_OK;
-  ice_block_begin(pipeline->block, chunk, partitions, output, port->clock.now_us(port->clock.context));
-  for (size_t i = 0; i < chunk->record_count; i++) {
-    ICE_TRY(process_record(pipeline, (uint32_t)i, err));
+  if (!pipeline->unfinished) {
+    pipeline->next_record = 0;
+    ice_block_begin(block, chunk, partitions, output, port->clock.now_us(port->clock.context));
   }
-  for (size_t i = 0; i < pipeline->slots.count; i++) {
+  ICE_TRY(ice_block_go_on(block, output, err));
+  while (!ice_block_is_open(block) && pipeline->next_record < chunk->record_count) {
+    ICE_TRY(process_record(pipeline, (uint32_t)pipeline->next_record++, err));
+  }
+  for (size_t i = 0; i < pipeline->slots.count && !ice_block_is_open(block); i++) {
     schema_slot *slot = pipeline->slots.entries[i].value;
     if (slot->mapping && slot->mapping->schema_error[0] == '\0') {
-      ICE_TRY(ice_block_flush(pipeline->block, slot->mapping, err));
+      ICE_TRY(ice_block_flush(block, slot->mapping, err));
     }
   }
+  pipeline->unfinished = ice_block_is_open(block);
+  output->unfinished = pipeline->unfinished;
 done:
   if (status != ICE_OK) {
     // What was decoded belongs to this chunk; the next one must not find it.
-    for (size_t i = 0; i < pipeline->slots.count; i++) {
-      schema_slot *slot = pipeline->slots.entries[i].value;
-      if (slot->mapping) {
-        ice_mapping_clear(slot->mapping);
-      }
-    }
+    ice_pipeline_forget(pipeline);
   }
   return status;
 }
@@ -319,6 +334,7 @@ void ice_pipeline_output_clear(ice_pipeline_output *output) {
   }
   ice_batch_clear(&output->dead_letters);
   output->counts = (ice_pipeline_counts){0};
+  output->unfinished = false;
 }
 
 int64_t ice_pipeline_output_rows(const ice_pipeline_output *output) {

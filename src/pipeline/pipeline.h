@@ -33,6 +33,8 @@ typedef struct ice_pipeline_options {
   const ice_schema *dead_letter_schema;
   /// Columns of the spec that a table no longer has are left out; otherwise they are an error.
   bool leave_out_lost;
+  /// Bytes of rows at which an output is full; 0: it never is.
+  size_t output_size_max;
 } ice_pipeline_options;
 
 /// What became of records. elements = rows + dead_letters + filtered.
@@ -51,6 +53,8 @@ typedef struct ice_pipeline_output {
   uint32_t table_count;
   ice_batch dead_letters;
   ice_pipeline_counts counts;
+  /// The output was full before the chunk was through: take it, clear it, and process the same chunk again.
+  bool unfinished;
 } ice_pipeline_output;
 
 typedef struct ice_pipeline ice_pipeline;
@@ -83,12 +87,16 @@ size_t ice_pipeline_output_memory(const ice_pipeline_output *output);
 ICE_MUST_CHECK ice_status ice_pipeline_prepare(ice_pipeline *pipeline, const ice_chunk *chunk, ice_error *err);
 
 /// Turn the records of a prepared chunk into rows and dead letters, appended to `output`. `partitions` is the source's
-/// table of partitions (names for dead letters and columns).
+/// table of partitions (names for dead letters and columns). One message may have so many elements that its rows come in
+/// parts: while `output->unfinished` is set, the same call goes on where the last one ended.
 ///
 /// Errors: NO_MEMORY, LIMIT, INTERNAL: the output is unfinished, and the epoch that it belongs to is to be dropped.
 ICE_MUST_CHECK ice_status ice_pipeline_process(ice_pipeline *pipeline, const ice_chunk *chunk,
                                                const ice_source_partition *partitions, ice_pipeline_output *output,
                                                ice_error *err);
+
+/// Give up the chunk whose output was left unfinished.
+void ice_pipeline_forget(ice_pipeline *pipeline);
 
 /// Bytes held by decoders and scratch.
 size_t ice_pipeline_memory(const ice_pipeline *pipeline);

@@ -5,7 +5,10 @@
 #include "pipeline/pipeline_rule.h"
 #include <stdlib.h>
 
-enum { PAYLOAD_TEXT_MAX = 1 << 26 };
+enum {
+  PAYLOAD_TEXT_MAX = 1 << 26,
+  SLICE_ROWS = 4096  ///< between two looks at the size of the output
+};
 
 static ice_status bind_table(const ice_pipeline_spec *spec, const ice_schema *schema, bool leave_out_lost,
                              int32_t *columns, ice_error *err) {
@@ -359,14 +362,12 @@ static void route_rows(ice_block *block, size_t count) {
   }
 }
 
-static ice_status write_good_rows(ice_block *block, const ice_mapping *mapping, ice_error *err) {
+static ice_status write_good_rows(ice_block *block, const ice_mapping *mapping, size_t from, size_t to,
+                                  ice_error *err) {
   bool routed = block->spec->route_count > 0;
-  if (routed) {
-    route_rows(block, mapping->row_count);
-  }
   for (uint32_t table = 0; table < (routed ? block->options->table_count : 1); table++) {
     size_t count = 0;
-    for (size_t row = 0; row < mapping->row_count; row++) {
+    for (size_t row = from; row < to; row++) {
       block->rows[count] = (uint32_t)row;
       count += block->faults[row].kind == ICE_FAULT_NONE && (!routed || block->row_tables[row] == table);
     }
@@ -378,30 +379,38 @@ static ice_status write_good_rows(ice_block *block, const ice_mapping *mapping, 
   return ICE_OK;
 }
 
-static ice_status write_dead_letters(ice_block *block, ice_mapping *mapping, ice_error *err) {
-  int64_t last_parent = -1;
-  size_t letters = 0;
-  for (size_t row = 0; row < mapping->row_count; row++) {
+static bool output_is_full(const ice_block *block) {
+  size_t size_max = block->options->output_size_max;
+  const ice_pipeline_output *output = block->output;
+  size_t size = size_max == 0 ? 0 : ice_batch_size(&output->dead_letters);
+  for (uint32_t i = 0; size_max > 0 && i < output->table_count; i++) {
+    size += ice_batch_size(&output->tables[i]);
+  }
+  return size_max > 0 && size >= size_max;
+}
+
+// The dead letters of the rows before `to`, or as many as the output has room for.
+static ice_status write_dead_letters(ice_block *block, ice_mapping *mapping, size_t to, ice_error *err) {
+  bool full = false;
+  while (block->next_letter < to && !full) {
+    size_t row = block->next_letter++;
     if (block->faults[row].kind == ICE_FAULT_NONE || block->faults[row].kind == ICE_FAULT_FILTERED) {
       continue;
     }
-    letters = mapping->parents[row] == last_parent ? letters + 1 : 0;
-    ice_status status = add_bad_element(block, mapping, row, letters, err);
+    block->letters = mapping->parents[row] == block->letters_parent ? block->letters + 1 : 0;
+    block->letters_parent = mapping->parents[row];
+    ice_status status = add_bad_element(block, mapping, row, block->letters, err);
     if (status != ICE_OK) {
       return status;
     }
-    last_parent = mapping->parents[row];
+    full = output_is_full(block);
   }
   return ICE_OK;
 }
 
-ice_status ice_block_flush(ice_block *block, ice_mapping *mapping, ice_error *err) {
+static ice_status judge(ice_block *block, ice_mapping *mapping, ice_error *err) {
   ice_status status = ICE_OK;
-  int64_t empty;
-  if (mapping->source.row_count == 0) {
-    goto done;
-  }
-  ICE_TRY(ice_mapping_explode(mapping, &empty, err));
+  ICE_TRY(ice_mapping_explode(mapping, &block->empty, err));
   ICE_TRY(reserve_rows(block, mapping->row_count, err));
   if (mapping->row_count > 0) {
     memset(block->faults, 0, mapping->row_count * sizeof *block->faults);
@@ -414,14 +423,58 @@ ice_status ice_block_flush(ice_block *block, ice_mapping *mapping, ice_error *er
   for (uint32_t i = 0; i < block->spec->rule_count; i++) {
     ice_rule_apply(&block->spec->rules[i], i, block->views, mapping->row_count, block->faults);
   }
-  ICE_TRY(write_good_rows(block, mapping, err));
-  ICE_TRY(write_dead_letters(block, mapping, err));
-  block->output->counts.elements += (int64_t)mapping->row_count + empty;
-  block->output->counts.filtered += empty;
-  if (empty > 0) {
-    ice_observe_count(block->options->observer, "icesink_filtered_total", ICE_STR("empty"), empty);
+  if (block->spec->route_count > 0) {
+    route_rows(block, mapping->row_count);
+  }
+  block->written = 0;
+  block->next_letter = 0;
+  block->letters_parent = -1;
+  block->letters = 0;
+done:
+  return status;
+}
+
+static void finish(ice_block *block, ice_mapping *mapping) {
+  block->output->counts.elements += (int64_t)mapping->row_count + block->empty;
+  block->output->counts.filtered += block->empty;
+  if (block->empty > 0) {
+    ice_observe_count(block->options->observer, "icesink_filtered_total", ICE_STR("empty"), block->empty);
   }
   ice_mapping_clear(mapping);
+  block->open = NULL;
+}
+
+ice_status ice_block_go_on(ice_block *block, ice_pipeline_output *output, ice_error *err) {
+  ice_status status = ICE_OK;
+  ice_mapping *mapping = block->open;
+  block->output = output;
+  if (!mapping) {
+    goto done;
+  }
+  do {
+    if (block->next_letter == block->written) {
+      size_t from = block->written;
+      size_t left = mapping->row_count - from;
+      block->written += left < SLICE_ROWS ? left : SLICE_ROWS;
+      ICE_TRY(write_good_rows(block, mapping, from, block->written, err));
+    }
+    ICE_TRY(write_dead_letters(block, mapping, block->written, err));
+  } while (block->next_letter < mapping->row_count && !output_is_full(block));
+  if (block->next_letter == mapping->row_count) {
+    finish(block, mapping);
+  }
+done:
+  return status;
+}
+
+ice_status ice_block_flush(ice_block *block, ice_mapping *mapping, ice_error *err) {
+  ice_status status = ICE_OK;
+  if (mapping->source.row_count == 0) {
+    goto done;
+  }
+  ICE_TRY(judge(block, mapping, err));
+  block->open = mapping;
+  ICE_TRY(ice_block_go_on(block, block->output, err));
 done:
   return status;
 }

@@ -27,6 +27,13 @@ typedef struct ice_block {
   size_t row_capacity;
   ice_bytes text;
   ice_bytes payload;
+  // Of the block whose rows are judged and not yet all in the output.
+  ice_mapping *open;       ///< NULL: none
+  int64_t empty;           ///< messages without an element
+  size_t written;          ///< the good ones of so many rows are in the output
+  size_t next_letter;      ///< and the dead letters of the rows before this one
+  int64_t letters_parent;  ///< message of the last dead letter
+  size_t letters;          ///< dead letters that it had before that one
 } ice_block;
 
 /// Bind the spec to the tables. Ownership: `*out` is the caller's; the options are borrowed. Errors as
@@ -51,8 +58,17 @@ ICE_MUST_CHECK ice_status ice_block_add_bad_message(ice_block *block, uint32_t i
 /// A record without a value: by configuration a dead letter or filtered.
 ICE_MUST_CHECK ice_status ice_block_add_tombstone(ice_block *block, uint32_t index, ice_error *err);
 
-/// Turn the mapping's decoded messages into rows and dead letters.
+/// Turn the mapping's decoded messages into rows and dead letters. The block stays open where the output is full before
+/// that is done; nothing is to be added then until it has gone on to its end.
 ICE_MUST_CHECK ice_status ice_block_flush(ice_block *block, ice_mapping *mapping, ice_error *err);
+
+static inline bool ice_block_is_open(const ice_block *block) { return block->open != NULL; }
+
+/// Go on with an open block, into an output that has room again.
+ICE_MUST_CHECK ice_status ice_block_go_on(ice_block *block, ice_pipeline_output *output, ice_error *err);
+
+/// Give up an open block.
+static inline void ice_block_forget(ice_block *block) { block->open = NULL; }
 
 size_t ice_block_memory(const ice_block *block);
 

@@ -156,24 +156,26 @@ static ice_status append_as_text(const ice_column *source, int64_t at, ice_colum
   return status;
 }
 
-// Timestamps are what most text columns become, so this loop is kept free of the general case.
+// Timestamps are what most text columns become, so this loop is kept free of the general case. Elements share the fields of
+// their message, so a value that was parsed for the row before is not parsed again.
 static ice_status apply_timestamps(const ice_view *view, size_t row_count, uint32_t index, ice_column *out,
                                    ice_fault *faults, ice_error *err) {
+  int64_t parsed_at = -1;
+  bool parsed = false;
+  int64_t us = 0;
   for (size_t row = 0; row < row_count; row++) {
     int64_t at = ice_view_index(view, row);
-    int64_t us;
-    ice_status status;
-    if (!ice_column_is_null(view->column, at) &&
-        ice_iso8601_parse_timestamp(ice_column_text(view->column, at), &us)) {
-      status = ice_column_append_i64(out, us, err);
-    } else {
-      if (!ice_column_is_null(view->column, at)) {
-        ice_fault_set(&faults[row], ICE_FAULT_CONVERT, index);
-      }
-      status = ice_column_append_null(out, err);
+    if (at != parsed_at) {
+      parsed = !ice_column_is_null(view->column, at) &&
+               ice_iso8601_parse_timestamp(ice_column_text(view->column, at), &us);
+      parsed_at = at;
     }
+    ice_status status = parsed ? ice_column_append_i64(out, us, err) : ice_column_append_null(out, err);
     if (status != ICE_OK) {
       return status;
+    }
+    if (!parsed && !ice_column_is_null(view->column, at)) {
+      ice_fault_set(&faults[row], ICE_FAULT_CONVERT, index);
     }
   }
   return ICE_OK;

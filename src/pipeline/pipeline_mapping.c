@@ -187,7 +187,6 @@ void ice_mapping_destroy(ice_mapping *mapping) {
   free(mapping->dead_letter_columns);
   free(mapping->source_records);
   free(mapping->parents);
-  free(mapping->elements);
   free(mapping);
 }
 
@@ -212,8 +211,7 @@ ice_view ice_mapping_view(const ice_mapping *mapping, const ice_place *place) {
     return (ice_view){.column = descend(mapping->source.columns, place), .map = exploded ? mapping->parents : NULL};
   }
   const ice_column *element = &exploded_array(mapping)->children[0];
-  return (ice_view){.column = place->step_count == 0 ? element : descend(element->children, place),
-                    .map = mapping->elements};
+  return (ice_view){.column = place->step_count == 0 ? element : descend(element->children, place)};
 }
 
 static ice_status reserve_rows(ice_mapping *mapping, size_t count, ice_error *err) {
@@ -224,16 +222,10 @@ static ice_status reserve_rows(ice_mapping *mapping, size_t count, ice_error *er
     return ice_error_set(err, ICE_LIMIT, "%zu elements in one block of records", count);
   }
   uint32_t *parents = realloc(mapping->parents, count * sizeof *parents);
-  if (parents) {
-    mapping->parents = parents;
-  }
-  uint32_t *elements = realloc(mapping->elements, count * sizeof *elements);
-  if (elements) {
-    mapping->elements = elements;
-  }
-  if (!parents || !elements) {
+  if (!parents) {
     return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %zu rows", count);
   }
+  mapping->parents = parents;
   mapping->row_capacity = count;
   return ICE_OK;
 }
@@ -245,7 +237,6 @@ ice_status ice_mapping_explode(ice_mapping *mapping, int64_t *empty, ice_error *
     ice_status status = reserve_rows(mapping, message_count, err);
     for (size_t i = 0; status == ICE_OK && i < message_count; i++) {
       mapping->parents[i] = (uint32_t)i;
-      mapping->elements[i] = 0;
     }
     mapping->row_count = message_count;
     return status;
@@ -260,9 +251,8 @@ ice_status ice_mapping_explode(ice_mapping *mapping, int64_t *empty, ice_error *
     int32_t from = ice_column_offset(array, (int64_t)i);
     int32_t to = ice_column_offset(array, (int64_t)i + 1);
     *empty += from == to;
-    for (int32_t element = from; element < to; element++, row++) {
-      mapping->parents[row] = (uint32_t)i;
-      mapping->elements[row] = (uint32_t)element;
+    for (int32_t element = from; element < to; element++) {
+      mapping->parents[row++] = (uint32_t)i;
     }
   }
   mapping->row_count = row;
@@ -273,7 +263,7 @@ int64_t ice_mapping_element_index(const ice_mapping *mapping, size_t row) {
   if (mapping->spec->explode.size == 0) {
     return -1;
   }
-  return (int64_t)mapping->elements[row] - ice_column_offset(exploded_array(mapping), mapping->parents[row]);
+  return (int64_t)row - ice_column_offset(exploded_array(mapping), mapping->parents[row]);
 }
 
 bool ice_mapping_is_full(const ice_mapping *mapping) {
@@ -300,7 +290,7 @@ ice_str ice_mapping_datum(const ice_mapping *mapping, const ice_chunk *chunk, ui
 }
 
 size_t ice_mapping_memory(const ice_mapping *mapping) {
-  size_t total = ice_batch_memory(&mapping->source) + mapping->row_capacity * 2 * sizeof(uint32_t);
+  size_t total = ice_batch_memory(&mapping->source) + mapping->row_capacity * sizeof(uint32_t);
   if (mapping->decoder && mapping->decoder->notes) {
     total += ice_json_notes_memory(mapping->decoder->notes);
   }

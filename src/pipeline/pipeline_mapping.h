@@ -38,9 +38,8 @@ typedef struct ice_mapping {
   ice_place explode;
   ice_mapped_column *columns;
   ice_place *dead_letter_columns;
-  /// Of the block: message and element index of each row.
+  /// Of the block: the message of each row. Where an array is exploded, row r is element r of all its messages' elements.
   uint32_t *parents;
-  uint32_t *elements;
   size_t row_capacity;
   size_t row_count;
 } ice_mapping;

@@ -99,7 +99,7 @@ static ice_status append_text(const ice_fault_place *place, ice_bytes *out, ice_
     return append_piece(datum, 0, datum.size, out, err);
   }
   ice_json_span array = ice_json_span_at(&notes->arrays, parent);
-  ice_json_span element = ice_json_span_at(&notes->elements, mapping->elements[place->row]);
+  ice_json_span element = ice_json_span_at(&notes->elements, place->row);
   bool whole = array.from + (datum.size - array.to) <= PARENT_TEXT_MAX && place->letters_before < PARENT_TEXT_LETTERS;
   ICE_TRY(whole ? append_piece(datum, 0, array.from, out, err) : ICE_OK);
   ICE_TRY(append_piece(datum, element.from, element.to, out, err));
@@ -115,5 +115,5 @@ ice_status ice_payload_append(const ice_fault_place *place, ice_bytes *out, ice_
   }
   bool exploded = mapping->spec->explode.size != 0;
   return append_columns(&mapping->source.schema->root, mapping->source.columns, mapping->parents[place->row],
-                        &mapping->explode, 0, exploded ? (int64_t)mapping->elements[place->row] : -1, out, err);
+                        &mapping->explode, 0, exploded ? (int64_t)place->row : -1, out, err);
 }

@@ -1,6 +1,7 @@
 #include "pipeline/pipeline_rule.h"
 
 #include "json/json_text.h"
+#include <float.h>
 #include <math.h>
 
 bool ice_when_matches(const ice_when *when, const ice_view *views, size_t row) {
@@ -82,11 +83,34 @@ static bool passes(const ice_rule_spec *rule, const ice_view *views, size_t row)
   return true;
 }
 
+// Most rules are about the range of a double. The comparisons are written so that NaN fails.
+static void apply_to_doubles(const ice_rule_spec *rule, uint32_t index, const ice_view *views, size_t row_count,
+                             ice_fault *faults) {
+  const ice_view *view = &views[rule->column];
+  bool finite = rule->kind == ICE_RULE_FINITE;
+  double min = finite ? -DBL_MAX : rule->has_min ? rule->min : -INFINITY;
+  double max = finite ? DBL_MAX : rule->has_max ? rule->max : INFINITY;
+  for (size_t row = 0; row < row_count; row++) {
+    double value = ice_column_f64(view->column, ice_view_index(view, row));
+    if (!(value >= min && value <= max) && !ice_view_is_null(view, row) &&
+        ice_when_matches(&rule->when, views, row)) {
+      ice_fault_set(&faults[row], ICE_FAULT_RULE, index);
+    }
+  }
+}
+
 void ice_rule_apply(const ice_rule_spec *rule, uint32_t index, const ice_view *views, size_t row_count,
                     ice_fault *faults) {
+  const ice_column *column = views[rule->column].column;
+  if (column && column->kind == ICE_KIND_DOUBLE &&
+      (rule->kind == ICE_RULE_BETWEEN || rule->kind == ICE_RULE_FINITE)) {
+    apply_to_doubles(rule, index, views, row_count, faults);
+    return;
+  }
+  // Most values pass, and the condition is a text to compare: so the rule comes before it.
   for (size_t row = 0; row < row_count; row++) {
-    if (faults[row].kind == ICE_FAULT_NONE && ice_when_matches(&rule->when, views, row) &&
-        !passes(rule, views, row)) {
+    if (faults[row].kind == ICE_FAULT_NONE && !passes(rule, views, row) &&
+        ice_when_matches(&rule->when, views, row)) {
       ice_fault_set(&faults[row], ICE_FAULT_RULE, index);
     }
   }

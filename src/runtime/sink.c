@@ -262,15 +262,22 @@ static ice_status refresh_source(sink *self, ice_error *err) {
 
 // Moving data -------------------------------------------------------------------------------------------------------
 
+// The ranges of a job count once all of its output is there; nothing is committed in between, because a checkpoint takes
+// every job to its end.
 static ice_status add_job(sink *self, ice_job *job, ice_error *err) {
   ice_status status = job->status;
+  bool last = !job->output.unfinished;
   if (status != ICE_OK) {
     if (err) {
       *err = job->error;
     }
   } else {
-    status = ice_ingest_add(self->options->ingest, self->options->source, job->chunk.ranges, job->chunk.range_count,
-                            &job->output, err);
+    status = ice_ingest_add(self->options->ingest, self->options->source, job->chunk.ranges,
+                            last ? job->chunk.range_count : 0, &job->output, err);
+    if (status == ICE_OK && !last) {
+      ice_workers_resume(self->workers, job);
+      return ICE_OK;
+    }
     if (status == ICE_OK) {
       note_added(self, &job->chunk);
     }

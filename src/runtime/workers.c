@@ -5,7 +5,14 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { STATE_FREE, STATE_QUEUED, STATE_RUNNING, STATE_DONE };
+enum {
+  STATE_FREE,
+  STATE_QUEUED,
+  STATE_RUNNING,
+  STATE_DONE,
+  STATE_RESUMED,  ///< to be gone on with by the worker that began it
+  STATE_GIVEN_UP  ///< to be forgotten by that worker
+};
 
 enum { RETRY_FIRST_MS = 100, RETRY_MAX_MS = 2000 };
 
@@ -90,10 +97,11 @@ static ice_status prepare(worker *self, ice_job *job) {
   }
 }
 
-static void run_job(worker *self, ice_job *job) {
+static void run_job(worker *self, ice_job *job, bool resumed) {
   const ice_workers_options *options = &self->pool->options;
   ice_error_clear(&job->error);
-  job->status = prepare(self, job);
+  // A job that is gone on with was prepared when it began.
+  job->status = resumed ? ICE_OK : prepare(self, job);
   if (job->status == ICE_OK) {
     job->status =
         ice_pipeline_process(self->pipeline, &job->chunk, options->source->partitions, &job->output, &job->error);
@@ -101,6 +109,31 @@ static void run_job(worker *self, ice_job *job) {
   int64_t held = (int64_t)(ice_chunk_memory(&job->chunk) + ice_pipeline_output_memory(&job->output));
   ice_budget_add(options->budget, held - job->counted);
   job->counted = held;
+}
+
+// Called with the lock held, which is open while the job runs. A job whose output is full before its chunk is through stays
+// this worker's, whose pipeline stands in the middle of the chunk, until it is through or given up.
+static void run_locked(worker *self, ice_job *job) {
+  ice_workers *pool = self->pool;
+  bool unfinished;
+  do {
+    bool resumed = job->state == STATE_RESUMED;
+    job->state = STATE_RUNNING;
+    pthread_mutex_unlock(&pool->lock);
+    run_job(self, job, resumed);
+    pthread_mutex_lock(&pool->lock);
+    job->state = STATE_DONE;
+    unfinished = job->output.unfinished;
+    pthread_cond_signal(&pool->finished);
+    while (unfinished && !pool->stopping && job->state == STATE_DONE) {
+      pthread_cond_wait(&pool->work, &pool->lock);
+    }
+  } while (unfinished && !pool->stopping && job->state == STATE_RESUMED);
+  if (unfinished) {
+    ice_pipeline_forget(self->pipeline);
+    job->state = STATE_FREE;
+    pthread_cond_signal(&pool->finished);
+  }
 }
 
 static void *worker_main(void *context) {
@@ -113,12 +146,7 @@ static void *worker_main(void *context) {
       pthread_cond_wait(&pool->work, &pool->lock);
       continue;
     }
-    job->state = STATE_RUNNING;
-    pthread_mutex_unlock(&pool->lock);
-    run_job(self, job);
-    pthread_mutex_lock(&pool->lock);
-    job->state = STATE_DONE;
-    pthread_cond_signal(&pool->finished);
+    run_locked(self, job);
   }
   pthread_mutex_unlock(&pool->lock);
   return NULL;
@@ -204,6 +232,20 @@ void ice_workers_destroy(ice_workers *pool) {
   free(pool);
 }
 
+// Without a thread there is one pipeline: what comes behind an unfinished job waits for its end.
+static void run_queued_here(ice_workers *pool) {
+  for (uint32_t i = 0; i < pool->pending; i++) {
+    ice_job *job = &pool->jobs[(pool->first + i) % pool->job_count];
+    if (job->state == STATE_QUEUED) {
+      run_job(&pool->workers[0], job, false);
+      job->state = STATE_DONE;
+    }
+    if (job->output.unfinished) {
+      break;
+    }
+  }
+}
+
 // Only the driving thread moves the ring, so it may look at `pending` without the lock.
 ice_job *ice_workers_begin(ice_workers *pool) {
   if (pool->pending == pool->job_count) {
@@ -217,9 +259,9 @@ ice_job *ice_workers_begin(ice_workers *pool) {
 
 void ice_workers_submit(ice_workers *pool, ice_job *job) {
   if (pool->options.count == 0) {
-    run_job(&pool->workers[0], job);
-    job->state = STATE_DONE;
+    job->state = STATE_QUEUED;
     pool->pending++;
+    run_queued_here(pool);
     return;
   }
   pthread_mutex_lock(&pool->lock);
@@ -247,10 +289,35 @@ ice_job *ice_workers_take(ice_workers *pool, int64_t timeout_us) {
   return finished ? job : NULL;
 }
 
+void ice_workers_resume(ice_workers *pool, ice_job *job) {
+  ice_pipeline_output_clear(&job->output);
+  if (pool->options.count == 0) {
+    run_job(&pool->workers[0], job, true);
+    run_queued_here(pool);
+    return;
+  }
+  pthread_mutex_lock(&pool->lock);
+  job->state = STATE_RESUMED;
+  pthread_cond_broadcast(&pool->work);
+  pthread_mutex_unlock(&pool->lock);
+}
+
 void ice_workers_release(ice_workers *pool, ice_job *job) {
   pthread_mutex_lock(&pool->lock);
+  if (job->output.unfinished && pool->options.count == 0) {
+    ice_pipeline_forget(pool->workers[0].pipeline);
+  } else if (job->output.unfinished) {
+    job->state = STATE_GIVEN_UP;
+    pthread_cond_broadcast(&pool->work);
+    while (job->state == STATE_GIVEN_UP) {
+      pthread_cond_wait(&pool->finished, &pool->lock);
+    }
+  }
   job->state = STATE_FREE;
   pool->first = (pool->first + 1) % pool->job_count;
   pool->pending--;
   pthread_mutex_unlock(&pool->lock);
+  if (pool->options.count == 0) {
+    run_queued_here(pool);
+  }
 }

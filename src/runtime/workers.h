@@ -45,7 +45,9 @@ void ice_workers_submit(ice_workers *workers, ice_job *job);
 uint32_t ice_workers_pending(ice_workers *workers);
 /// The oldest job once it is done, or NULL after `timeout_us`, or at once when nothing is pending.
 ice_job *ice_workers_take(ice_workers *workers, int64_t timeout_us);
-/// Give the taken job back.
+/// Have the taken job, whose output is unfinished, gone on with: it stays the oldest. Its output is cleared.
+void ice_workers_resume(ice_workers *workers, ice_job *job);
+/// Give the taken job back. What is missing of an unfinished one is given up.
 void ice_workers_release(ice_workers *workers, ice_job *job);
 
 #endif

@@ -30,7 +30,7 @@ static void take_commit(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_t
 }
 
 // Tells the group what changed since it was told last.
-static ice_status ice_kafka_tell(ice_kafka_source *self, ice_error *err) {
+static ice_status tell(ice_kafka_source *self, ice_error *err) {
   ice_status status = ICE_OK;
   self->tell_again_us = 0;
   rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)self->base.partition_count);
@@ -61,14 +61,14 @@ done:
 // What the group refused is told again. What cannot be told now is told with the next commit.
 void ice_kafka_tell_again(ice_kafka_source *self) {
   if (self->tell_again_us != 0 && ice_kafka_now_us(self) >= self->tell_again_us) {
-    (void)!ice_kafka_tell(self, NULL);
+    (void)!tell(self, NULL);
   }
 }
 
 ice_status ice_kafka_commit(ice_source *source, ice_error *err) {
   ice_kafka_source *self = ice_kafka_self(source);
   ice_status status = ice_kafka_serve_events(self, err);
-  return status == ICE_OK && self->has_group ? ice_kafka_tell(self, err) : status;
+  return status == ICE_OK && self->has_group ? tell(self, err) : status;
 }
 
 // A run that ends with a commit would otherwise leave the group one epoch behind.

@@ -3,6 +3,8 @@ import contextlib
 import os
 import pathlib
 import signal
+import subprocess
+import time
 
 from lake import TOPIC, Lake
 from object_store import ObjectStore
@@ -69,7 +71,18 @@ class Nessie(RestFixture):
         script("nessie", "stop", self.directory)
 
 
-class RestLake(Lake):
+class RestTables:
+    """Of a lake: tables that are a REST catalog's."""
+
+    def catalog(self):
+        from pyiceberg.catalog.rest import RestCatalog
+        more = {} if not self.store else {"s3.endpoint": self.store.endpoint, "s3.path-style-access": "true",
+                                          "s3.access-key-id": self.store.access_key,
+                                          "s3.secret-access-key": self.store.secret_key, "s3.region": "us-east-1"}
+        return RestCatalog("rest", uri=self.server.uri, warehouse=self.server.warehouse, **more)
+
+
+class RestLake(RestTables, Lake):
     """A topic on disk, and tables of a REST catalog."""
 
     def __init__(self, directory, server, uri=None, endpoint=None, **options):
@@ -88,23 +101,46 @@ class RestLake(Lake):
                              write=write, uri=self.uri, warehouse=self.server.warehouse, catalog=catalog, store=store)
         (self.directory / "icesink.yaml").write_text(text)
 
-    def catalog(self):
-        from pyiceberg.catalog.rest import RestCatalog
-        more = {} if not self.store else {"s3.endpoint": self.store.endpoint, "s3.path-style-access": "true",
-                                          "s3.access-key-id": self.store.access_key,
-                                          "s3.secret-access-key": self.store.secret_key, "s3.region": "us-east-1"}
-        return RestCatalog("rest", uri=self.server.uri, warehouse=self.server.warehouse, **more)
+    @contextlib.contextmanager
+    def service(self):
+        """A sink that goes on until the end of the block."""
+        process = subprocess.Popen(self.command("run", "icesink.yaml"), cwd=self.directory, env=self.environment(),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            yield process
+            process.send_signal(signal.SIGTERM)
+            log = process.communicate(timeout=60)[1]
+            assert process.returncode == 0, log
+        except BaseException:
+            process.kill()
+            print(process.communicate()[1][-3000:])
+            raise
+
+    def wait_for_rows(self, seconds=30):
+        """Until the data table has all rows of the topic."""
+        expected = len(self.expected()[0])
+        end = time.monotonic() + seconds
+        while self.count_rows() != expected:
+            assert time.monotonic() < end, f"{self.count_rows()} rows of {expected}"
+            time.sleep(0.05)
+
+    def count_rows(self):
+        from pyiceberg.exceptions import NoSuchTableError
+        try:
+            return self.table("health_data_raw").scan(selected_fields=("sample_id",)).count()
+        except NoSuchTableError:
+            return 0
 
 
 @contextlib.contextmanager
-def deployment(kind, directory):
+def deployment(kind, directory, *store_mode):
     """A catalog with its object store: nessie, fixture (with S3) or fixture-files (with a directory)."""
     directory = pathlib.Path(directory)
     store = None
     if kind == "fixture-files":
         server = RestFixture(directory / "catalog", f"file://{directory}/warehouse")
     else:
-        store = ObjectStore(directory / "store")
+        store = ObjectStore(directory / "store", "versitygw", *store_mode)
         store.create_bucket("data-lake")
         server = {"nessie": Nessie, "fixture": RestFixture}[kind](directory / "catalog", "s3://data-lake/warehouse", store)
     try:

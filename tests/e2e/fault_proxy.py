@@ -6,7 +6,7 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-Request = collections.namedtuple("Request", "number method path size body")
+Request = collections.namedtuple("Request", "number method path size head body")
 Fault = collections.namedtuple("Fault", "kind amount", defaults=(0,))
 # What a fault does; `amount` is seconds for delay and late, a number of bytes for the others.
 #   delay         the request waits
@@ -20,7 +20,7 @@ FAULTS = ("delay", "cut_request", "cut_reply", "reset_reply", "repeat", "late")
 
 class FaultProxy:
     """Stands before one server. `choose(request)` names the fault of a request, or None; `after(request)` is called once the
-    server has answered, before its answer goes on."""
+    server has answered, before its answer goes on; `rewrite(request, status, body)` gives another status and body."""
 
     def __init__(self, upstream):
         parts = urlsplit(upstream)
@@ -29,6 +29,7 @@ class FaultProxy:
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}{parts.path}"
         self.choose = lambda request: None
         self.after = lambda request: None
+        self.rewrite = None
         self.lock = threading.Lock()
         self.requests = []   # all, in the order in which they came
         self.replies = []    # (request number, size)
@@ -63,9 +64,9 @@ class FaultProxy:
 
     def note(self, message):
         head = message.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
-        body = message.split(b"\r\n\r\n", 1)[1]
+        fields, body = message.split(b"\r\n\r\n", 1)
         with self.lock:
-            request = Request(len(self.requests), head[0], head[1], len(message), body)
+            request = Request(len(self.requests), head[0], head[1], len(message), fields.decode("latin-1"), body)
             self.requests.append(request)
         return request
 
@@ -108,6 +109,8 @@ class FaultProxy:
         with self.lock:
             self.replies.append((request.number, len(reply)))
         self.after(request)
+        if self.rewrite:
+            reply = rewritten(reply, lambda status, body: self.rewrite(request, status, body))
         if fault.kind in ("cut_reply", "reset_reply"):
             client.sendall(reply[:fault.amount])
             if fault.kind == "reset_reply":
@@ -123,6 +126,14 @@ class FaultProxy:
 
     def close(self):
         self.listener.close()
+
+
+def rewritten(reply, change):
+    """The answer with another status and body; what it said of its length goes."""
+    head, body = reply.split(b"\r\n\r\n", 1)
+    status, body = change(int(head.split(b" ")[1]), body)
+    lines = [line for line in head.split(b"\r\n")[1:] if not line.lower().startswith((b"content-length", b"transfer-encoding"))]
+    return b"\r\n".join([b"HTTP/1.1 %d Rewritten" % status, *lines, b"Content-Length: %d" % len(body), b"", body])
 
 
 def read_message(connection, rest, method=None):

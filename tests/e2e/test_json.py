@@ -166,6 +166,21 @@ def test_schemas_of_a_directory_tell_their_language_by_their_names(tmp_path):
                        (2, "deserialization_error", "schema id 9 is unknown to the schema registry")]
 
 
+def test_dead_letters_of_one_large_message_stay_within_the_budget(tmp_path):
+    lake = JsonLake(tmp_path, partitions=1)
+    count = 200000
+    message = {"deviceId": "d", "userId": "u", "samples": [{"id": f"s{i}"} for i in range(count)]}
+    (tmp_path / "values").write_text(json.dumps(message) + "\n" + json.dumps(message | {"samples": []}) + "\n")
+    lake.run("gen", "--directory", "kafka", "--partitions", 1, "--lines", "values")
+    found = json.loads(lake.sink("--memory=32MB").stdout)
+    assert (found["elements"], found["dead_letters"], found["filtered"]) == (count + 1, count, 1)
+    letters = lake.table("health_data_errors").scan(selected_fields=("sample_id", "element_index")).to_arrow()
+    assert letters["element_index"].to_pylist() == list(range(count))
+    assert letters["sample_id"][count - 1].as_py() == f"s{count - 1}"
+    lake.verify()
+    assert found["peak_budget_bytes"] <= 40 << 20
+
+
 @pytest.mark.parametrize("change, status, says", [
     (("format: json,", "format: json, schema: x.avsc,"), 2, "source.decode.schema is an Avro schema"),
     (("format: json,", "format: jsn,"), 2, "source.decode.format must be avro|json|json_schema"),

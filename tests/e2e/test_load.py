@@ -86,8 +86,10 @@ def test_topic_of_96_partitions_stays_within_the_budget(tmp_path, broker, regist
     assert found["peak_resident_bytes"] <= (int(memory[:-2]) << 20) + SLACK
 
 
-def test_thousand_partition_values_at_once(tmp_path, broker, registry):
-    lake = BrokerLake(tmp_path, broker, registry, "days", partitions=3)
+@pytest.mark.parametrize("memory", ["32MB", "128MB"])
+def test_thousand_partition_values_at_once(tmp_path, broker, registry, memory):
+    lake = BrokerLake(tmp_path, broker, registry, f"days-{memory.lower()}", partitions=3)
+    lake.configure(memory=memory)
     messages = messages_of(lake, registry, 5, bad=0.02)
     first = datetime.date(2020, 1, 1)
     messages.days = [(first + datetime.timedelta(days=d)).isoformat() for d in range(200)]
@@ -97,7 +99,7 @@ def test_thousand_partition_values_at_once(tmp_path, broker, registry):
     assert_ledger(lake, ledger)
     lake.verify()
     assert len(lake.table("health_data_raw").inspect.partitions()) == 1000
-    assert found["peak_resident_bytes"] <= (128 << 20) + SLACK
+    assert found["peak_resident_bytes"] <= (int(memory[:-2]) << 20) + SLACK
 
 
 def test_catalog_that_is_locked_for_seconds_delays_and_loses_nothing(tmp_path, broker, registry):

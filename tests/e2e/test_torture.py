@@ -9,24 +9,13 @@ from broker_lake import BrokerLake
 from lake import TEST_ALL
 from services import Broker, Registry
 from stream import HealthMessages, Stream
-from trouble import Processes, Trouble, read_by_duckdb
+from trouble import Processes, Trouble, read_by_duckdb, torture
 
 KILLS = int(os.environ.get("KILLS", "0")) or (3000 if TEST_ALL else 300)
 PARTITIONS = 6
 # (mode, processes, share of the kills)
 MODES = [("all", 1, 0.4), ("static", 2, 0.3), ("group", 3, 0.3)]
 WEIGHTS = {"kill": 100, "sleep": 8, "restart_broker": 2, "silence_registry": 2, "lock_catalog": 1}
-
-
-def torture(lake, mode, count, kills, trouble):
-    processes = Processes(lake, mode, count)
-    goal = trouble.counts.get("kill", 0) + kills
-    choose = trouble.choose
-    while trouble.counts.get("kill", 0) < goal:
-        # Short: within the start or the first commit. Long: it has got somewhere.
-        time.sleep(choose.choice([choose.uniform(0, 0.1), choose.uniform(0.1, 0.5), choose.uniform(0.3, 1.5)]))
-        trouble.happen(choose.choices(list(WEIGHTS), list(WEIGHTS.values()))[0], processes)
-    processes.stop()
 
 
 @pytest.mark.parametrize("seed", [int(os.environ.get("SEED", "1"))])
@@ -45,7 +34,7 @@ def test_nothing_is_lost_and_nothing_is_there_twice(tmp_path, seed):
         stream = Stream(broker.address, lake.topic, PARTITIONS, messages, rate=400)
         trouble = Trouble(lake, broker, registry, choose)
         for mode, count, share in MODES:
-            torture(lake, mode, count, max(1, round(KILLS * share)), trouble)
+            torture(lake, mode, count, max(1, round(KILLS * share)), trouble, WEIGHTS)
             print(f"{mode}: {trouble.counts}, {lake.records_in_table()} records so far", flush=True)
         stream.finish()
         lake.configure()

@@ -114,6 +114,18 @@ class Trouble:
         self.counts[what] = self.counts.get(what, 0) + 1
 
 
+def torture(lake, mode, count, kills, trouble, weights):
+    """Trouble of all kinds until `kills` more processes were killed; `count` of them share the topic in a mode of theirs."""
+    processes = Processes(lake, mode, count)
+    goal = trouble.counts.get("kill", 0) + kills
+    choose = trouble.choose
+    while trouble.counts.get("kill", 0) < goal:
+        # Short: within the start or the first commit. Long: it has got somewhere.
+        time.sleep(choose.choice([choose.uniform(0, 0.1), choose.uniform(0.1, 0.5), choose.uniform(0.3, 1.5)]))
+        trouble.happen(choose.choices(list(weights), list(weights.values()))[0], processes)
+    processes.stop()
+
+
 def read_by_duckdb(lake):
     duck = duckdb.connect()
     for extension in ("avro", "iceberg"):

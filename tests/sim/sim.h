@@ -80,6 +80,7 @@ typedef enum sim_field {
   SIM_SPILL,         ///< no memory: everything spills
   SIM_LEAD,          ///< 0: the data table; 1: the dead letters
   SIM_DISK,          ///< the store is the local one, on the simulated disk
+  SIM_HIDDEN,        ///< the catalog shows the newest snapshot alone, without its parent
   SIM_SKEW_MS,       ///< how far the clocks of processes are apart, at most
   SIM_FIELD_COUNT
 } sim_field;

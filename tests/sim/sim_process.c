@@ -165,7 +165,9 @@ static ice_status live(sim_process *process, life *self, ice_error *err) {
                                          .port = &process->port,
                                          .table_schemas = self->schemas,
                                          .table_count = self->table_count - 1,
-                                         .dead_letter_schema = self->schemas[self->table_count - 1]};
+                                         .dead_letter_schema = self->schemas[self->table_count - 1],
+                                         // So little that many jobs come in parts.
+                                         .output_size_max = 200};
   const ice_sink_options options = {.port = &process->port,
                                     .observer = &self->observer,
                                     .budget = &self->budget,

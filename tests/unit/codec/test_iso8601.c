@@ -167,6 +167,30 @@ static void test_iso8601__refuses_what_is_no_timestamp(void **state) {
   }
 }
 
+static void test_iso8601__every_other_byte_at_any_place_is_refused(void **state) {
+  (void)state;
+  const char *good = "2021-11-11T11:11:11.111Z";
+  parse(good);
+  for (size_t at = 0; at < strlen(good); at++) {
+    bool wants_digit = good[at] == '1' || good[at] == '2' || good[at] == '0';
+    for (int byte = 0; byte < 256; byte++) {
+      char text[32];
+      memcpy(text, good, 25);
+      text[at] = (char)byte;
+      bool digit = byte >= '0' && byte <= '9';
+      bool stands_for = (at == 10 && (byte == 't' || byte == ' ')) || (at == 19 && (byte == ',' || byte == '.')) ||
+                        (at == 23 && (byte == 'z' || digit));
+      // Another offset may follow the seconds or the fraction; digits alone cannot stand for one.
+      if (text[at] != good[at] && !stands_for && !(wants_digit && digit)) {
+        int64_t us;
+        if (ice_iso8601_parse_timestamp(ice_str_make(text, 24), &us)) {
+          fail_msg("byte %d at %zu is taken", byte, at);
+        }
+      }
+    }
+  }
+}
+
 static void test_iso8601__every_day_goes_there_and_back(void **state) {
   (void)state;
   int64_t first = ice_days_from_civil(1, 1, 1);
@@ -253,6 +277,7 @@ int main(void) {
       cmocka_unit_test(test_iso8601__refuses_leap_seconds_and_hour_24),
       cmocka_unit_test(test_iso8601__months_and_days_have_their_ranges),
       cmocka_unit_test(test_iso8601__refuses_what_is_no_timestamp),
+      cmocka_unit_test(test_iso8601__every_other_byte_at_any_place_is_refused),
       cmocka_unit_test(test_iso8601__every_day_goes_there_and_back),
       cmocka_unit_test(test_iso8601__writes_what_it_reads),
       cmocka_unit_test(test_iso8601__dates_and_times_alone),

@@ -140,6 +140,57 @@ static void test_column__rows_are_gathered_in_any_order(void **state) {
   }
 }
 
+// Rows without great gaps are appended in runs; what comes out, and what comes after, is the same.
+static void test_column__runs_of_rows_are_gathered_as_single_rows_are(void **state) {
+  (void)state;
+  for (size_t t = 0; t < ICE_COUNT_OF(types); t++) {
+    for (int source_nulls = 0; source_nulls <= 3; source_nulls++) {
+      for (int own_nulls = 0; own_nulls <= 3; own_nulls++) {
+        ice_schema *schema;
+        ice_column source;
+        ice_column runs;
+        ice_column single;
+        init(&schema, &source, types[t]);
+        OK(ice_column_init(&runs, source.type, NULL));
+        OK(ice_column_init(&single, source.type, NULL));
+        for (int n = 1; n <= 40; n++) {
+          test_append_number(&source, n, source_nulls);
+        }
+        for (int n = 1; n <= 5; n++) {
+          test_append_number(&runs, n, own_nulls);
+          test_append_number(&single, n, own_nulls);
+        }
+        uint32_t rows[40];
+        size_t count = 0;
+        for (uint32_t row = 3; row < 40; row++) {
+          if (row != 17 && row != 21) {
+            rows[count++] = row;
+            OK(ice_column_append_rows(&single, &source, &row, 1, NULL));
+          }
+        }
+        OK(ice_column_append_rows(&runs, &source, rows, count, NULL));
+        for (int n = 1; n <= 9; n++) {
+          test_append_number(&runs, n, own_nulls);
+          test_append_number(&single, n, own_nulls);
+        }
+        assert_int_equal(runs.length, single.length);
+        assert_int_equal(runs.null_count, single.null_count);
+        assert_int_equal(ice_column_size(&runs), ice_column_size(&single));
+        for (int64_t i = 0; i < runs.length; i++) {
+          assert_true(ice_column_equal(&runs, i, &single, i));
+        }
+        for (size_t i = 0; i < count; i++) {
+          assert_true(ice_column_equal(&runs, 5 + (int64_t)i, &source, rows[i]));
+        }
+        ice_column_deinit(&source);
+        ice_column_deinit(&runs);
+        ice_column_deinit(&single);
+        ice_schema_unref(schema);
+      }
+    }
+  }
+}
+
 static void test_column__empty_texts_are_gathered_into_an_empty_column(void **state) {
   (void)state;
   static const uint32_t rows[] = {1, 0};
@@ -205,6 +256,7 @@ int main(void) {
       cmocka_unit_test(test_column__values_are_read_back),
       cmocka_unit_test(test_column__truncation_leaves_no_trace),
       cmocka_unit_test(test_column__rows_are_gathered_in_any_order),
+      cmocka_unit_test(test_column__runs_of_rows_are_gathered_as_single_rows_are),
       cmocka_unit_test(test_column__empty_texts_are_gathered_into_an_empty_column),
       cmocka_unit_test(test_column__equality_sees_every_difference),
       cmocka_unit_test(test_column__unfinished_maps_and_structs_are_refused),

@@ -132,6 +132,67 @@ static void test_parquet_column_chunk__large_values_do_not_gather_in_one_page(vo
   }
 }
 
+// Texts of 36 hexadecimal digits: random, but for the few characters of a UUID that are always the same.
+static void append_uuids(int from, int to) {
+  for (int i = from; i < to; i++) {
+    uint64_t bits[2] = {((uint64_t)i + 1) * 0x9e3779b97f4a7c15u, ((uint64_t)i + 7) * 0xd6e8feb86659fd93u};
+    bits[0] ^= bits[0] >> 29;
+    bits[1] ^= bits[1] >> 31;
+    char text[40];
+    int size = snprintf(text, sizeof text, "%08x-%04x-4%03x-a%03x-%012llx", (unsigned)(bits[0] >> 32),
+                        (unsigned)(bits[0] >> 16 & 0xffff), (unsigned)(bits[0] & 0xfff), (unsigned)(bits[1] >> 52),
+                        (unsigned long long)(bits[1] & 0xffffffffffffu));
+    assert_int_equal(ice_column_append_text(one.column, ice_str_make(text, (size_t)size), NULL), ICE_OK);
+  }
+  assert_int_equal(one_column_append(&one, &chunk, NULL), ICE_OK);
+}
+
+static void test_parquet_column_chunk__what_a_codec_hardly_shrinks_is_written_as_it_is(void **context) {
+  (void)context;
+  open_chunk("string", true);
+  settings.codec = ICE_CODEC_SNAPPY;
+  ice_parquet_chunk_reset(&chunk);
+  append_uuids(0, 3000);
+  close_page();
+  assert_null(chunk.dictionary);
+  assert_int_equal(chunk.codec, ICE_CODEC_NONE);
+  assert_int_equal(chunk.pages[0].size, chunk.pages[0].plain_size);
+  // The chunk has one codec, whatever comes later.
+  append_texts(0, 3000, 1000000);
+  close_page();
+  assert_int_equal(chunk.pages[1].size, chunk.pages[1].plain_size);
+  ice_parquet_chunk_reset(&chunk);
+  append_texts(0, 3000, 1000000);
+  close_page();
+  assert_int_equal(chunk.codec, ICE_CODEC_SNAPPY);
+  assert_true(chunk.pages[0].size < chunk.pages[0].plain_size / 2);
+}
+
+static void test_parquet_column_chunk__codes_and_small_pages_do_not_decide_on_compression(void **context) {
+  (void)context;
+  open_chunk("string", true);
+  settings.codec = ICE_CODEC_SNAPPY;
+  ice_parquet_chunk_reset(&chunk);
+  // Codes in no order take as much room compressed.
+  for (int i = 0; i < 20000; i++) {
+    char text[40];
+    uint64_t bits = ((uint64_t)i + 1) * 0x9e3779b97f4a7c15u;
+    bits = (bits ^ bits >> 29) * 0xd6e8feb86659fd93u;
+    int size = snprintf(text, sizeof text, "text-number-%06u", (unsigned)(bits >> 54));
+    assert_int_equal(ice_column_append_text(one.column, ice_str_make(text, (size_t)size), NULL), ICE_OK);
+  }
+  assert_int_equal(one_column_append(&one, &chunk, NULL), ICE_OK);
+  close_page();
+  assert_true(chunk.pages[0].dictionary);
+  assert_true(chunk.pages[0].size > chunk.pages[0].plain_size - chunk.pages[0].plain_size / 8);
+  assert_int_equal(chunk.codec, ICE_CODEC_SNAPPY);
+  settings.dictionary_size_max = 0;
+  ice_parquet_chunk_reset(&chunk);
+  append_uuids(0, 90);
+  close_page();
+  assert_int_equal(chunk.codec, ICE_CODEC_SNAPPY);
+}
+
 static void test_parquet_column_chunk__a_page_of_nulls_alone_has_no_dictionary(void **context) {
   (void)context;
   open_chunk("string", false);
@@ -185,6 +246,9 @@ int main(void) {
       cmocka_unit_test_teardown(test_parquet_column_chunk__a_dictionary_that_saves_nothing_is_not_written, teardown),
       cmocka_unit_test_teardown(test_parquet_column_chunk__pages_close_at_rows_and_size, teardown),
       cmocka_unit_test_teardown(test_parquet_column_chunk__large_values_do_not_gather_in_one_page, teardown),
+      cmocka_unit_test_teardown(test_parquet_column_chunk__what_a_codec_hardly_shrinks_is_written_as_it_is, teardown),
+      cmocka_unit_test_teardown(test_parquet_column_chunk__codes_and_small_pages_do_not_decide_on_compression,
+                                teardown),
       cmocka_unit_test_teardown(test_parquet_column_chunk__a_page_of_nulls_alone_has_no_dictionary, teardown),
       cmocka_unit_test_teardown(test_parquet_column_chunk__a_page_of_nan_alone_has_no_column_index, teardown),
       cmocka_unit_test_teardown(test_parquet_column_chunk__memory_follows_what_is_buffered, teardown),

@@ -179,6 +179,59 @@ static void test_parquet_writer__spilling_changes_no_byte(void **context) {
   ice_bytes_deinit(&spilled);
 }
 
+// Appends and compacts in small steps; returns the most that the writer held. Without a target nothing is spilled.
+static size_t write_compacted(uint64_t row_group_size, uint64_t count, const ice_parquet_spill *spill, ice_bytes *out,
+                              ice_parquet_file *file) {
+  enum { STEP = 30 };
+  ice_error err = {0};
+  size_t largest = 0;
+  ice_parquet_writer *writer = NULL;
+  ice_parquet_writer_options options = ice_parquet_writer_options_default();
+  options.row_group_size = row_group_size;
+  options.spill = spill;
+  check(ice_parquet_writer_create(schema, &options, memory_output(out), scratch, &writer, &err), &err);
+  for (uint64_t row = 0; row < count; row += STEP) {
+    ice_batch batch;
+    fill(&batch, 3, row, row + STEP);
+    check(ice_parquet_writer_append(writer, &batch, NULL, STEP, &err), &err);
+    check(ice_parquet_writer_compact(writer, &err), &err);
+    size_t memory = ice_parquet_writer_memory(writer);
+    largest = memory > largest ? memory : largest;
+    ice_batch_deinit(&batch);
+  }
+  check(ice_parquet_writer_finish(writer, file, &err), &err);
+  assert_int_equal(file->row_count, count);
+  ice_parquet_writer_destroy(writer);
+  return largest;
+}
+
+// Every page has an entry in a list, and what is compacted often has many pages: the lists are spilled as well.
+static void test_parquet_writer__compacting_leaves_little_however_often(void **context) {
+  (void)context;
+  enum { ROWS = 12000 };
+  static const uint64_t row_group_sizes[] = {128 << 20, 1200000};
+  for (size_t i = 0; i < ICE_COUNT_OF(row_group_sizes); i++) {
+    ice_bytes spilled;
+    ice_parquet_spill spill = memory_spill(&spilled);
+    ice_bytes bytes[2];
+    ice_parquet_file file;
+    write_compacted(row_group_sizes[i], ROWS, NULL, &bytes[0], &file);
+    ice_parquet_file_deinit(&file);
+    size_t held = write_compacted(row_group_sizes[i], ROWS, &spill, &bytes[1], &file);
+    assert_int_equal(file.split_offset_count > 1, i > 0);
+    if (i == 0 && held > 100000) {
+      fail_msg("%zu bytes are held after compacting", held);
+    }
+    read_rows(&bytes[1], 3, ROWS, 500);
+    assert_int_equal(bytes[0].size, bytes[1].size);
+    assert_memory_equal(bytes[0].data, bytes[1].data, bytes[0].size);
+    ice_parquet_file_deinit(&file);
+    ice_bytes_deinit(&bytes[0]);
+    ice_bytes_deinit(&bytes[1]);
+    ice_bytes_deinit(&spilled);
+  }
+}
+
 static void test_parquet_writer__counts_its_memory_and_gives_it_back(void **context) {
   (void)context;
   ice_error err = {0};
@@ -295,6 +348,80 @@ static void test_parquet_writer__writes_selected_rows(void **context) {
     assert_memory_equal(bytes[0].data, bytes[1].data, bytes[0].size);
     ice_bytes_deinit(&bytes[0]);
     ice_bytes_deinit(&bytes[1]);
+  }
+  ice_batch_deinit(&batch);
+}
+
+static void test_parquet_writer__shares_of_a_batch_are_as_if_appended_alone(void **context) {
+  (void)context;
+  enum { ROWS = 9000, FILES = 3 };
+  static uint32_t rows[FILES][ROWS];
+  size_t counts[FILES] = {0};
+  ice_error err = {0};
+  ice_batch batch;
+  fill(&batch, 9, 0, ROWS);
+  for (uint32_t row = 0; row < ROWS; row++) {
+    // One share is larger than a block, one has a run of its own, one is small.
+    uint32_t file = row % 8 == 3 ? 2 : row > 2000 && row < 2500 ? 1 : 0;
+    rows[file][counts[file]++] = row;
+  }
+  ice_parquet_writer_options options = ice_parquet_writer_options_default();
+  options.row_group_size = 100000;
+  options.page_size = 3000;
+  ice_bytes bytes[2][FILES];
+  for (int way = 0; way < 2; way++) {
+    ice_parquet_share shares[FILES];
+    for (uint32_t i = 0; i < FILES; i++) {
+      shares[i] = (ice_parquet_share){.rows = rows[i], .row_count = counts[i]};
+      check(ice_parquet_writer_create(schema, &options, memory_output(&bytes[way][i]), scratch, &shares[i].writer,
+                                      &err),
+            &err);
+      if (way == 0) {
+        check(ice_parquet_writer_append(shares[i].writer, &batch, rows[i], counts[i], &err), &err);
+      }
+    }
+    uint32_t failed;
+    if (way == 1) {
+      check(ice_parquet_writer_append_shares(&batch, shares, FILES, &failed, &err), &err);
+    }
+    for (uint32_t i = 0; i < FILES; i++) {
+      ice_parquet_file file;
+      check(ice_parquet_writer_finish(shares[i].writer, &file, &err), &err);
+      assert_int_equal(file.row_count, counts[i]);
+      ice_parquet_file_deinit(&file);
+      ice_parquet_writer_destroy(shares[i].writer);
+    }
+  }
+  for (uint32_t i = 0; i < FILES; i++) {
+    assert_int_equal(bytes[0][i].size, bytes[1][i].size);
+    assert_memory_equal(bytes[0][i].data, bytes[1][i].data, bytes[0][i].size);
+    ice_bytes_deinit(&bytes[0][i]);
+    ice_bytes_deinit(&bytes[1][i]);
+  }
+  ice_batch_deinit(&batch);
+}
+
+static void test_parquet_writer__says_which_share_failed(void **context) {
+  (void)context;
+  ice_error err = {0};
+  ice_batch batch;
+  ice_bytes bytes[2];
+  ice_parquet_share shares[2];
+  static const uint32_t rows[2][1] = {{0}, {7}};
+  ice_parquet_writer_options options = ice_parquet_writer_options_default();
+  fill(&batch, 9, 0, 5);
+  for (uint32_t i = 0; i < 2; i++) {
+    shares[i] = (ice_parquet_share){.rows = rows[i], .row_count = 1};
+    check(ice_parquet_writer_create(schema, &options, memory_output(&bytes[i]), scratch, &shares[i].writer, &err),
+          &err);
+  }
+  uint32_t failed = 0;
+  assert_int_equal(ice_parquet_writer_append_shares(&batch, shares, 2, &failed, &err), ICE_INVALID_ARGUMENT);
+  assert_int_equal(failed, 1);
+  assert_string_equal(err.message, "row 7 of a batch of 5");
+  for (uint32_t i = 0; i < 2; i++) {
+    ice_parquet_writer_destroy(shares[i].writer);
+    ice_bytes_deinit(&bytes[i]);
   }
   ice_batch_deinit(&batch);
 }
@@ -489,9 +616,12 @@ int main(void) {
       cmocka_unit_test(test_parquet_writer__round_trips_many_pages_and_row_groups),
       cmocka_unit_test(test_parquet_writer__gives_the_same_bytes_twice),
       cmocka_unit_test(test_parquet_writer__spilling_changes_no_byte),
+      cmocka_unit_test(test_parquet_writer__compacting_leaves_little_however_often),
       cmocka_unit_test(test_parquet_writer__counts_its_memory_and_gives_it_back),
       cmocka_unit_test(test_parquet_writer__pages_close_early_on_demand),
       cmocka_unit_test(test_parquet_writer__writes_selected_rows),
+      cmocka_unit_test(test_parquet_writer__shares_of_a_batch_are_as_if_appended_alone),
+      cmocka_unit_test(test_parquet_writer__says_which_share_failed),
       cmocka_unit_test(test_parquet_writer__reports_counts_bounds_and_splits),
       cmocka_unit_test(test_parquet_writer__refuses_what_does_not_fit),
       cmocka_unit_test(test_parquet_writer__refuses_null_in_a_required_field),

@@ -554,9 +554,130 @@ static void test_pipeline__a_chunk_that_failed_leaves_nothing_behind(void **stat
   assert_true(failed > 20);
 }
 
+// A pipeline like `p`, whose outputs are full at some bytes.
+static void open_limited(size_t output_size_max, ice_pipeline **pipeline, ice_pipeline_output *output) {
+  static const ice_schema *schemas[1];
+  schemas[0] = p.spec.schema;
+  const ice_pipeline_options options = {.spec = &p.spec,
+                                        .sink = ICE_STR("sink"),
+                                        .format = ICE_PAYLOAD_REGISTRY_AVRO,
+                                        .registry = &p.registry.base,
+                                        .port = &p.port,
+                                        .table_schemas = schemas,
+                                        .table_count = 1,
+                                        .dead_letter_schema = p.spec.dead_letter_schema,
+                                        .output_size_max = output_size_max};
+  assert_int_equal(ice_pipeline_create(&options, pipeline, NULL), ICE_OK);
+  assert_int_equal(ice_pipeline_output_init(*pipeline, output, NULL), ICE_OK);
+  assert_int_equal(ice_pipeline_prepare(*pipeline, &p.chunk, NULL), ICE_OK);
+}
+
+// A message of more elements than a slice has rows between two small ones; one in so many is bad.
+static void send_many(size_t bad_every) {
+  enum { COUNT = 5000 };
+  static health_sample samples[COUNT];
+  for (size_t i = 0; i < COUNT; i++) {
+    samples[i] = health_good;
+    samples[i].value = i % bad_every == 0 ? -1 : 60;
+  }
+  health_send(&p, samples, 3);
+  health_send(&p, samples, COUNT);
+  health_send(&p, samples, 3);
+}
+
+static void add_counts(ice_pipeline_counts *sum, const ice_pipeline_counts *counts) {
+  sum->records += counts->records;
+  sum->elements += counts->elements;
+  sum->rows += counts->rows;
+  sum->dead_letters += counts->dead_letters;
+}
+
+static void expect_equal(const ice_batch *a, const ice_batch *b) {
+  for (uint32_t i = 0; i < a->column_count; i++) {
+    assert_int_equal(a->columns[i].length, b->columns[i].length);
+    for (int64_t row = 0; row < a->columns[i].length; row++) {
+      assert_true(ice_column_equal(&a->columns[i], row, &b->columns[i], row));
+    }
+  }
+}
+
+static void add_batch(ice_batch *to, const ice_batch *from) {
+  for (uint32_t i = 0; i < to->column_count; i++) {
+    assert_int_equal(ice_column_append_range(&to->columns[i], &from->columns[i], 0, from->row_count, NULL), ICE_OK);
+  }
+}
+
+static void test_pipeline__what_a_full_output_has_no_room_for_comes_in_parts(void **state) {
+  (void)state;
+  // The first letter of a message has all its bytes.
+  enum { SIZE_MAX_OF_OUTPUT = 30000, LETTER_SIZE_MAX = 600000, SLICE_SIZE_MAX = 4096 * 300 };
+  static const size_t bad_every[] = {1, 3, 2000, 100000};
+  for (size_t i = 0; i < ICE_COUNT_OF(bad_every); i++) {
+    ice_pipeline *limited;
+    ice_pipeline_output output;
+    ice_batch rows;
+    ice_batch letters;
+    ice_pipeline_counts counts = {0};
+    int parts = 0;
+    send_many(bad_every[i]);
+    open_limited(SIZE_MAX_OF_OUTPUT, &limited, &output);
+    assert_int_equal(ice_batch_init(&rows, p.spec.schema, NULL), ICE_OK);
+    assert_int_equal(ice_batch_init(&letters, p.spec.dead_letter_schema, NULL), ICE_OK);
+    do {
+      ice_pipeline_output_clear(&output);
+      assert_int_equal(ice_pipeline_process(limited, &p.chunk, &p.partition, &output, NULL), ICE_OK);
+      assert_true(ice_batch_size(&output.dead_letters) <= SIZE_MAX_OF_OUTPUT + LETTER_SIZE_MAX);
+      assert_true(ice_batch_size(&output.tables[0]) <= SLICE_SIZE_MAX);
+      add_batch(&rows, &output.tables[0]);
+      add_batch(&letters, &output.dead_letters);
+      add_counts(&counts, &output.counts);
+      parts++;
+    } while (output.unfinished);
+    assert_true(parts >= (bad_every[i] <= 3 ? 20 : 2));
+    run();
+    assert_false(p.output.unfinished);
+    assert_int_equal(counts.records, 3);
+    assert_int_equal(counts.elements, 5006);
+    assert_int_equal(counts.rows, p.output.counts.rows);
+    assert_int_equal(counts.dead_letters, p.output.counts.dead_letters);
+    expect_equal(&rows, &p.output.tables[0]);
+    expect_equal(&letters, &p.output.dead_letters);
+    ice_batch_deinit(&rows);
+    ice_batch_deinit(&letters);
+    ice_pipeline_output_deinit(&output);
+    ice_pipeline_destroy(limited);
+  }
+}
+
+static void test_pipeline__a_chunk_that_is_given_up_leaves_nothing(void **state) {
+  (void)state;
+  ice_pipeline *limited;
+  ice_pipeline_output output;
+  send_many(2);
+  open_limited(30000, &limited, &output);
+  assert_int_equal(ice_pipeline_process(limited, &p.chunk, &p.partition, &output, NULL), ICE_OK);
+  assert_true(output.unfinished);
+  ice_pipeline_forget(limited);
+  ice_chunk_clear(&p.chunk);
+  ice_pipeline_output_clear(&output);
+  health_send(&p, &health_good, 1);
+  assert_int_equal(ice_pipeline_prepare(limited, &p.chunk, NULL), ICE_OK);
+  assert_int_equal(ice_pipeline_process(limited, &p.chunk, &p.partition, &output, NULL), ICE_OK);
+  assert_false(output.unfinished);
+  assert_int_equal(output.counts.elements, 1);
+  assert_int_equal(output.counts.rows, 1);
+  assert_int_equal(output.dead_letters.row_count, 0);
+  ice_chunk_clear(&p.chunk);
+  ice_pipeline_output_deinit(&output);
+  ice_pipeline_destroy(limited);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_pipeline__a_good_message_becomes_rows, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_pipeline__what_a_full_output_has_no_room_for_comes_in_parts, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(test_pipeline__a_chunk_that_is_given_up_leaves_nothing, setup, teardown),
       cmocka_unit_test_setup_teardown(test_pipeline__each_fault_of_an_element_has_its_type_and_text, setup, teardown),
       cmocka_unit_test_setup_teardown(test_pipeline__the_edges_of_ranges_pass, setup, teardown),
       cmocka_unit_test_setup_teardown(test_pipeline__a_fault_of_the_parent_fails_every_element, setup, teardown),

@@ -38,7 +38,7 @@ static void wait_us(void *context, int64_t us) {
   stop = stop_after_us > 0 && waited_us >= stop_after_us;
 }
 
-static ice_workers *open_workers(uint32_t count) {
+static ice_workers *open_limited(uint32_t count, size_t output_size_max) {
   static const ice_schema_registry_interface interface = {.find = find};
   static ice_pipeline_options pipeline;
   static const ice_schema *schemas[1];
@@ -61,20 +61,23 @@ static ice_workers *open_workers(uint32_t count) {
                                     .port = &port,
                                     .table_schemas = schemas,
                                     .table_count = 1,
-                                    .dead_letter_schema = p.spec.dead_letter_schema};
+                                    .dead_letter_schema = p.spec.dead_letter_schema,
+                                    .output_size_max = output_size_max};
   const ice_workers_options options = {.pipeline = &pipeline, .count = count, .source = &source, .stop = &stop};
   assert_int_equal(ice_workers_create(&options, &workers, NULL), ICE_OK);
   return workers;
 }
+
+static ice_workers *open_workers(uint32_t count) { return open_limited(count, 0); }
 
 static void close_workers(ice_workers *workers) {
   ice_workers_destroy(workers);
   health_close(&p);
 }
 
-// A job of `count` good messages from offset `first` on.
-static bool submit(ice_workers *workers, int64_t first, int64_t count) {
-  const health_message message = {"d", "u", "2024-01-01T10:00:00Z", "1", &health_good, 1};
+static bool submit_messages(ice_workers *workers, int64_t first, int64_t count, const health_sample *samples,
+                            size_t sample_count) {
+  const health_message message = {"d", "u", "2024-01-01T10:00:00Z", "1", samples, sample_count};
   ice_job *job = ice_workers_begin(workers);
   if (!job) {
     return false;
@@ -92,6 +95,22 @@ static bool submit(ice_workers *workers, int64_t first, int64_t count) {
   }
   ice_workers_submit(workers, job);
   return true;
+}
+
+// A job of `count` good messages from offset `first` on.
+static bool submit(ice_workers *workers, int64_t first, int64_t count) {
+  return submit_messages(workers, first, count, &health_good, 1);
+}
+
+// A job of one message of many bad elements.
+static bool submit_bad(ice_workers *workers, int64_t first) {
+  enum { COUNT = 500 };
+  static health_sample samples[COUNT];
+  for (size_t i = 0; i < COUNT; i++) {
+    samples[i] = health_good;
+    samples[i].value = -1;
+  }
+  return submit_messages(workers, first, 1, samples, COUNT);
 }
 
 static ice_job *take(ice_workers *workers) {
@@ -127,6 +146,57 @@ static void test_workers__jobs_come_back_in_order(void **state) {
   (void)state;
   check_order(1);
   check_order(3);
+}
+
+// Every third job comes in parts; `give_up` drops it after the first.
+static void check_parts(uint32_t count, bool give_up) {
+  ice_workers *workers = open_limited(count, 20000);
+  int64_t submitted = 0;
+  for (int64_t taken = 0; taken < 20; taken++) {
+    while (submitted < 20 &&
+           (submitted % 3 == 0 ? submit_bad(workers, submitted * 100) : submit(workers, submitted * 100, 2))) {
+      submitted++;
+    }
+    int64_t letters = 0;
+    int parts = 0;
+    ice_job *job = take(workers);
+    for (;;) {
+      assert_non_null(job);
+      assert_int_equal(job->status, ICE_OK);
+      assert_int_equal(job->chunk.records[0].offset, taken * 100);
+      letters += job->output.counts.dead_letters;
+      parts++;
+      if (!job->output.unfinished || give_up) {
+        break;
+      }
+      ice_workers_resume(workers, job);
+      job = take(workers);
+    }
+    assert_int_equal(parts > 1, taken % 3 == 0 && !give_up);
+    assert_true(give_up || letters == (taken % 3 == 0 ? 500 : 0));
+    assert_int_equal(job->output.counts.rows, taken % 3 == 0 ? 0 : 2);
+    ice_workers_release(workers, job);
+  }
+  assert_int_equal(ice_workers_pending(workers), 0);
+  close_workers(workers);
+}
+
+static void test_workers__a_job_whose_output_is_full_comes_in_parts(void **state) {
+  (void)state;
+  for (uint32_t count = 0; count <= 3; count++) {
+    check_parts(count, false);
+    check_parts(count, true);
+  }
+}
+
+static void test_workers__end_with_a_job_in_the_middle(void **state) {
+  (void)state;
+  for (uint32_t count = 0; count <= 2; count++) {
+    ice_workers *workers = open_limited(count, 20000);
+    assert_true(submit_bad(workers, 0));
+    assert_true(take(workers)->output.unfinished);
+    close_workers(workers);
+  }
 }
 
 static void test_workers__without_threads_the_caller_does_the_job(void **state) {
@@ -169,6 +239,8 @@ static void test_workers__without_threads_a_stop_ends_the_wait(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_workers__jobs_come_back_in_order),
+      cmocka_unit_test(test_workers__a_job_whose_output_is_full_comes_in_parts),
+      cmocka_unit_test(test_workers__end_with_a_job_in_the_middle),
       cmocka_unit_test(test_workers__without_threads_the_caller_does_the_job),
       cmocka_unit_test(test_workers__without_threads_a_registry_that_is_down_is_waited_for),
       cmocka_unit_test(test_workers__without_threads_a_stop_ends_the_wait),
