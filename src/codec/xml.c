@@ -213,6 +213,10 @@ static void skip_declaration(xml_reader *self) {
   if (looking_at(self, ICE_STR("\xef\xbb\xbf"))) {
     self->at += 3;
   }
+  // Servers send white space so that nobody takes them for dead.
+  while (self->at < self->text.size && is_space(self->text.data[self->at])) {
+    self->at++;
+  }
   if (looking_at(self, ICE_STR("<?xml"))) {
     size_t end = find(self, ICE_STR("?>"));
     self->at = end == self->text.size ? end : end + 2;

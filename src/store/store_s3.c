@@ -121,6 +121,7 @@ ice_status ice_store_s3_open(const ice_store_s3_options *options, ice_aws_provid
   self->budget = options->budget;
   self->stop = options->http.stop;
   self->path_style = options->path_style;
+  self->unsigned_payload = options->unsigned_payload;
   ICE_TRY(set_endpoint(self, options, err));
   ICE_TRY(set_limits(self, options, err));
   ICE_TRY(options->spill_directory ? copy_text(ice_str_of(options->spill_directory), &self->spill_directory, err)

@@ -19,6 +19,8 @@ typedef struct ice_store_s3_options {
   ice_str endpoint;              ///< "http(s)://host[:port]"; empty: https://s3.<region>.amazonaws.com
   ice_str region;                ///< empty: us-east-1
   bool path_style;               ///< "<endpoint>/<bucket>/<key>"; otherwise "<bucket>.<endpoint>/<key>"
+  /// Over https no payload is signed; without https it is, unless this is set: then its CRC-32C alone tells a changed body.
+  bool unsigned_payload;
   ice_http_options http;
   /// What the store may touch: locations of buckets or prefixes, as s3://bucket/prefix. The scheme's spelling does not matter.
   const ice_str *roots;

@@ -58,6 +58,7 @@ typedef struct ice_s3_store {
   char *endpoint;
   char *region;
   bool path_style;
+  bool unsigned_payload;
   ice_s3_root *roots;
   size_t root_count;
   ice_s3_grant_entry *grants;

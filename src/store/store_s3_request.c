@@ -23,12 +23,12 @@ void ice_s3_request_init(ice_s3_request *request, ice_s3_store *store, const cha
   ice_http_response_init(&request->response, answer_max);
 }
 
-static void append_request(ice_s3_request *request) {
+static void list_request(ice_s3_request *request, bool first) {
   ice_s3_store *store = request->store;
-  request->previous = store->last;
-  request->next = NULL;
-  *(store->last ? &store->last->next : &store->first) = request;
-  store->last = request;
+  request->previous = first ? NULL : store->last;
+  request->next = first ? store->first : NULL;
+  *(request->previous ? &request->previous->next : &store->first) = request;
+  *(request->next ? &request->next->previous : &store->last) = request;
   request->listed = true;
 }
 
@@ -162,7 +162,8 @@ done:
 
 // What stands for the payload in the signature: over TLS its digest costs more than it protects.
 static ice_str payload_of(ice_s3_request *request, ice_str url) {
-  if (request->body.size > 0 && ice_str_starts_with(url, ICE_STR("https://"))) {
+  bool tls = ice_str_starts_with(url, ICE_STR("https://"));
+  if (request->body.size > 0 && (tls || request->store->unsigned_payload)) {
     return ICE_SIGV4_UNSIGNED_PAYLOAD;
   }
   if (!request->has_body_sha256) {
@@ -355,12 +356,14 @@ done:
 
 void ice_s3_request_submit(ice_s3_request *request) {
   request->state = ICE_S3_REQUEST_WAITING;
-  append_request(request);
+  list_request(request, false);
 }
 
 ice_status ice_s3_request_wait(ice_s3_request *request, ice_error *err) {
   ice_status status = ICE_OK;
-  ice_s3_request_submit(request);
+  // Somebody stands and waits, so it goes before what is on its way up.
+  request->state = ICE_S3_REQUEST_WAITING;
+  list_request(request, true);
   while (status == ICE_OK && request->state != ICE_S3_REQUEST_DONE) {
     status = ice_s3_drive(request->store, ICE_S3_DRIVE_MS, err);
   }

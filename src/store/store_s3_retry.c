@@ -283,7 +283,9 @@ static verdict judge_transport(ice_s3_request *request, ice_status status) {
   request->status = status;
   request->code[0] = '\0';
   request->maybe_applied = request->maybe_applied || request->response.maybe_sent;
-  return request->err.flags & ICE_ERROR_RETRYABLE ? AGAIN : FAILED;
+  // A page of error that is too long says no less than a short one.
+  bool long_page = status == ICE_LIMIT && request->response.status >= 500;
+  return long_page || (request->err.flags & ICE_ERROR_RETRYABLE) ? AGAIN : FAILED;
 }
 
 // One attempt that fails is nothing to speak of; the second is.

@@ -217,6 +217,15 @@ done:
   return status;
 }
 
+// An object of which parts have gone out fills further ones: growing into them step by step would copy all of it twice.
+static ice_status reserve_part(ice_s3_upload *self, ice_error *err) {
+  const ice_s3_store *store = self->store;
+  bool room = store->held + store->part_size <= store->upload_bytes_max / 2;
+  return self->multipart && self->buffer.capacity == 0 && room
+             ? ice_bytes_reserve(&self->buffer, store->part_size - self->spilled, err)
+             : ICE_OK;
+}
+
 static ice_status upload_write(ice_upload *upload, const void *data, size_t size, ice_error *err) {
   ice_s3_upload *self = upload_of(upload);
   const uint8_t *from = data;
@@ -227,6 +236,7 @@ static ice_status upload_write(ice_upload *upload, const void *data, size_t size
   while (size > 0 && self->state == ICE_S3_UPLOAD_WRITING) {
     size_t room = self->store->part_size - pending(self);
     size_t now = size < room ? size : room;
+    ICE_TRY(reserve_part(self, err));
     ICE_TRY(ice_bytes_append(&self->buffer, from, now, err));
     from += now;
     size -= now;

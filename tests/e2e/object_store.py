@@ -72,12 +72,17 @@ class Outcome:
         return sum(int(line.split()[2]) for line in self.log.splitlines() if line.startswith(f"count: {name} "))
 
 
-def tool(store, *arguments, **environment):
-    """Runs the S3 store against `store` (an ObjectStore or a stand-in), with nothing of the caller's own environment."""
+def command(store, arguments, environment):
+    """The tool's command line and its environment, with nothing of the caller's own."""
     program = os.environ["ICESINK_OBJECT_STORE_TOOL"]
     settings = {"HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true", **store.environment(),
                 **{name: str(value) for name, value in environment.items()}}
-    done = subprocess.run([program, *[str(a) for a in arguments]], text=True, capture_output=True, timeout=300,
-                          env={name: value for name, value in settings.items() if value != ""})
+    return [program, *[str(a) for a in arguments]], {name: value for name, value in settings.items() if value != ""}
+
+
+def tool(store, *arguments, **environment):
+    """Runs the S3 store against `store` (an ObjectStore or a stand-in)."""
+    line, variables = command(store, arguments, environment)
+    done = subprocess.run(line, text=True, capture_output=True, timeout=300, env=variables)
     assert done.returncode in (0, 1), done.stderr
     return Outcome(done)

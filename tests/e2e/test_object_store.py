@@ -2,9 +2,11 @@
 import http.client
 import os
 import random
+import subprocess
+import time
 
 import pytest
-from object_store import ObjectStore, tool
+from object_store import ObjectStore, command, tool
 from s3_stand_in import CUT, Answer, StandIn
 
 SERVERS = ["versitygw", "versitygw-tls"] + (["minio"] if os.environ.get("ICESINK_TEST_ALL") else [])
@@ -42,6 +44,12 @@ def test_others_read_what_it_writes(store, tmp_path, size):
     tool(store, "get", f"s3a://test/size/{size}", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == path.read_bytes()
     assert store.open_uploads("test") == []
+
+
+def test_the_payload_may_be_left_out_of_the_signature(store, tmp_path):
+    path = data_file(tmp_path, 12_000_000)
+    put(store, "s3://test/unsigned", path, S3_TEST_UNSIGNED=1)
+    assert store.read("test", "unsigned") == path.read_bytes()
 
 
 def test_odd_names_reach_their_objects(store, tmp_path):
@@ -166,6 +174,34 @@ def test_an_object_whose_answer_was_lost_is_known_again(store, tmp_path, operati
         assert operation == "Complete" or bool(front.seen("Head")) == (operation == "Put")
     assert lost and store.read("test", f"lost/{operation}-{size}") == path.read_bytes()
     assert store.open_uploads("test") == []
+
+
+@pytest.mark.parametrize("at", ["Create", "Part", "Complete"])
+def test_an_upload_that_is_killed_leaves_nothing_under_its_name(store, tmp_path, at):
+    if store.ca:
+        pytest.skip("the one between speaks no TLS")
+    path = data_file(tmp_path, 30_000_000)
+    location = f"s3://test/killed/{at}"
+
+    def between(request):
+        # The last one never reaches the server.
+        if request.operation == at and len(front.seen(at)) == (3 if at == "Part" else 1):
+            process.kill()
+            return CUT
+        return forward(store, request)
+
+    with StandIn(between) as front:
+        line, variables = command(store, ["put", location, path], {"S3_TEST_ENDPOINT": front.endpoint})
+        process = subprocess.Popen(line, env=variables, stderr=subprocess.DEVNULL)
+        assert process.wait(60) == -9
+        time.sleep(0.2)
+    assert store.keys("test", "killed/") == []
+    assert tool(store, "stat", location).status == "NOT_FOUND"
+    put(store, location, path)
+    assert store.read("test", f"killed/{at}") == path.read_bytes()
+    assert not tool(store, "remove", location).status
+    for upload in store.open_uploads("test"):
+        store.client().abort_multipart_upload(Bucket="test", Key=upload["Key"], UploadId=upload["UploadId"])
 
 
 def test_a_role_of_a_profile_signs_with_its_session_token(store, tmp_path):

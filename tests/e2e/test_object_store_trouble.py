@@ -25,8 +25,8 @@ def put(server, path, **environment):
 @pytest.mark.parametrize("answer", [error(500, "InternalError"), error(503, "SlowDown"), error(503, "ServiceUnavailable"),
                                     error(429, "TooManyRequests"), error(408, "RequestTimeout"), error(400, "RequestTimeout"),
                                     error(409, "ConditionalRequestConflict"), error(409, "OperationAborted"),
-                                    error(400, "BadDigest"), Answer(502, "<html>"), Answer(504), CUT],
-                         ids=lambda a: "cut" if a is CUT else f"{a.status}-{a.body[13:40].decode().split('<')[0]}")
+                                    error(400, "BadDigest"), Answer(502, "<html>"), Answer(502, "<html>" * 20000), Answer(504),
+                                    CUT], ids=lambda a: "cut" if a is CUT else f"{a.status}-{a.body[13:40].decode().split('<')[0]}")
 def test_what_may_pass_is_tried_again(tmp_path, answer):
     path = make(tmp_path)
     with StandIn(times(2, "Put", answer)) as server:

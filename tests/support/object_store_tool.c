@@ -4,7 +4,8 @@
 ///   together PREFIX COUNT SIZE       the same growing all at once; prints the most bytes that uploads held
 ///   get LOCATION FILE | range LOCATION OFFSET SIZE FILE | stat LOCATION | remove LOCATION | list PREFIX
 /// Where from: S3_TEST_ENDPOINT, S3_TEST_ROOT, S3_TEST_PATH_STYLE (0 or 1), S3_TEST_CA, S3_TEST_PART_SIZE,
-/// S3_TEST_SILENCE_MS, S3_TEST_RETRIES, S3_TEST_UPLOAD_BYTES, S3_TEST_SPILL, S3_TEST_PROXY, AWS_REGION; credentials by the chain of the AWS SDKs,
+/// S3_TEST_SILENCE_MS, S3_TEST_RETRIES, S3_TEST_UPLOAD_BYTES, S3_TEST_SPILL, S3_TEST_PROXY,
+/// S3_TEST_UNSIGNED, AWS_REGION; credentials by the chain of the AWS SDKs,
 /// none with S3_TEST_ANONYMOUS.
 /// Prints what it found; an error goes to stderr as "STATUS: message" and the exit status is 1.
 #include "store/store_router.h"
@@ -69,6 +70,7 @@ static ice_status open_store(ice_store **out, ice_error *err) {
                                         .budget = &budget,
                                         .endpoint = ice_str_of(variable("S3_TEST_ENDPOINT", "")),
                                         .region = ice_str_of(variable("AWS_REGION", "us-east-1")),
+                                        .unsigned_payload = variable("S3_TEST_UNSIGNED", NULL) != NULL,
                                         .path_style = atoi(variable("S3_TEST_PATH_STYLE", "1")) != 0,
                                         .http = {.ca_file = variable("S3_TEST_CA", NULL),
                                                  .proxy = getenv("S3_TEST_PROXY"),

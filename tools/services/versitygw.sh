@@ -40,7 +40,8 @@ start() {
     fi
     # shellcheck disable=SC2086
     ROOT_ACCESS_KEY=${S3_ROOT_ACCESS_KEY:-test-access} ROOT_SECRET_KEY=${S3_ROOT_SECRET_KEY:-test-secret-key} \
-        nohup "$place/versitygw" --port "127.0.0.1:$port" $tls $accounts posix "$1/objects" >>"$1/log" 2>&1 </dev/null &
+        nohup "$place/versitygw" --keep-alive --port "127.0.0.1:$port" $tls $accounts posix "$1/objects" >>"$1/log" 2>&1 \
+        </dev/null &
     echo $! >"$1/pid"
     wait_for_port "$port" "$1"
     echo "$scheme://127.0.0.1:$port"

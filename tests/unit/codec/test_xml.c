@@ -34,6 +34,7 @@ static void test_xml__gives_elements_with_their_text(void **state) {
   } cases[] = {
       {"<a>x</a>", "/a=x;"},
       {"\xef\xbb\xbf<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<a/>\n", "/a=;"},
+      {"  \n <?xml version=\"1.0\"?> \n <a>x</a>", "/a=x;"},
       {"<a>1<b>2</b>3<c>4</c></a>", "a/b=2;a/c=4;/a=13;"},
       {"<s:a xmlns:s='http://x/>y'><s:b t=\"1 > 0\">&lt;&amp;&gt;&quot;&apos;&#65;&#x1F600;</s:b></s:a>",
        "a/b=<&>\"'A\xf0\x9f\x98\x80;/a=;"},
