@@ -3,7 +3,6 @@ import contextlib
 import os
 import pathlib
 import signal
-import subprocess
 import time
 
 from lake import TOPIC, Lake
@@ -100,21 +99,6 @@ class RestLake(RestTables, Lake):
         text = CONFIG.format(topic=TOPIC, directory=self.directory, interval=interval, memory=memory, workers=workers,
                              write=write, uri=self.uri, warehouse=self.server.warehouse, catalog=catalog, store=store)
         (self.directory / "icesink.yaml").write_text(text)
-
-    @contextlib.contextmanager
-    def service(self):
-        """A sink that goes on until the end of the block."""
-        process = subprocess.Popen(self.command("run", "icesink.yaml"), cwd=self.directory, env=self.environment(),
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        try:
-            yield process
-            process.send_signal(signal.SIGTERM)
-            log = process.communicate(timeout=60)[1]
-            assert process.returncode == 0, log
-        except BaseException:
-            process.kill()
-            print(process.communicate()[1][-3000:])
-            raise
 
     def wait_for_rows(self, seconds=30):
         """Until the data table has all rows of the topic."""

@@ -1,8 +1,4 @@
 """Tables whose columns and partitions others change while the sink runs, and tables that a start may change itself."""
-import contextlib
-import signal
-import subprocess
-
 import pytest
 from broker_lake import wait_until
 from catalogs import RestLake, deployment
@@ -19,22 +15,6 @@ def lake(request, tmp_path):
         return
     with deployment("fixture-files", tmp_path / "server") as server:
         yield RestLake(tmp_path / "lake", server)
-
-
-@contextlib.contextmanager
-def running(lake):
-    """A sink that goes on until the end of the block."""
-    process = subprocess.Popen(lake.command("run", "icesink.yaml"), cwd=lake.directory, env=lake.environment(),
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        yield process
-        process.send_signal(signal.SIGTERM)
-        process.log = process.communicate(timeout=60)[1]
-        assert process.returncode == 0, process.log
-    except BaseException:
-        process.kill()
-        print(process.communicate()[1][-3000:])
-        raise
 
 
 def rows_of(lake):
@@ -58,7 +38,7 @@ def column(lake, *names):
 def test_columns_are_followed_by_their_ids(lake):
     lake.configure(interval="50ms")
     lake.generate(1)
-    with running(lake) as process:
+    with lake.service() as process:
         produce(lake, 300)
         with lake.table("health_data_raw").update_schema(allow_incompatible_changes=True) as update:
             update.rename_column("value", "reading")
@@ -82,7 +62,7 @@ def test_columns_are_followed_by_their_ids(lake):
 def test_a_new_partition_spec_is_followed(lake):
     lake.configure(interval="50ms")
     lake.generate(1)
-    with running(lake):
+    with lake.service():
         produce(lake, 100)
         with lake.table("health_data_raw").update_spec() as update:
             update.remove_field("data_type")
