@@ -167,7 +167,11 @@ static ice_status status_of(const ice_s3_request *request) {
   if (http == 412 && request->if_absent) {
     return ICE_ALREADY_EXISTS;
   }
-  if (http == 301 || http == 302 || http == 307 || http == 308 || IS_CODE(request, "AuthorizationHeaderMalformed")) {
+  // An answer to HEAD has no body that would say it.
+  bool elsewhere = http == 400 && request->code[0] == '\0' &&
+                   ice_http_response_header(&request->response, "x-amz-bucket-region").size > 0;
+  if (http == 301 || http == 302 || http == 307 || http == 308 || elsewhere ||
+      IS_CODE(request, "AuthorizationHeaderMalformed")) {
     return ICE_INVALID_ARGUMENT;
   }
   if (is_stale_key(request)) {

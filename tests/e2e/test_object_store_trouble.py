@@ -347,6 +347,14 @@ def test_a_bucket_of_another_region_is_named(tmp_path, answer):
         assert "region eu-west-3: set store.s3.region" in outcome.message
 
 
+@pytest.mark.parametrize("status", [301, 400])
+def test_a_bucket_of_another_region_is_named_without_a_body(status):
+    with StandIn(lambda request: Answer(status, **{"x-amz-bucket-region": "eu-west-3"})) as server:
+        outcome = tool(server, "stat", "s3://test/k")
+        assert outcome.status == "INVALID_ARGUMENT"
+        assert "region eu-west-3: set store.s3.region" in outcome.message
+
+
 def test_what_a_server_gives_back_of_the_keys_is_withheld(tmp_path):
     def echo(request):
         sent = request.headers["authorization"] + request.headers["x-amz-security-token"] + "hidden-secret"
