@@ -137,6 +137,7 @@ static ice_status open_s3(const ice_cli_catalog_options *options, const places *
       .endpoint = or_said(text_of(settings, ICE_OPTION_ID_STORE_S3_ENDPOINT), session, "s3.endpoint"),
       .region = or_said(text_of(settings, ICE_OPTION_ID_STORE_S3_REGION), session, "client.region"),
       .http = {.ca_file = path_of(settings, ICE_OPTION_ID_STORE_S3_CA_FILE), .stop = options->stop},
+      .spill_directory = path_of(settings, ICE_OPTION_ID_WRITE_SPILL_DIRECTORY),
       .roots = where->s3,
       .root_count = where->s3_count};
   ice_str said = or_said((ice_str){0}, session, "s3.path-style-access");

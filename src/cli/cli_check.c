@@ -187,7 +187,7 @@ static void print_step(bool json, bool first, const char *step, ice_status statu
   ice_bytes_deinit(&text);
 }
 
-typedef enum need { NEEDS_NOTHING, NEEDS_CATALOG, NEEDS_WRITTEN } need;
+typedef enum need { NEEDS_NOTHING, NEEDS_CATALOG, NEEDS_SERVER, NEEDS_WRITTEN } need;
 
 static const struct {
   const char *name;
@@ -202,7 +202,7 @@ static const struct {
     {"registry", NEEDS_NOTHING, check_registry,
      "look at source.decode.registry, with its path, and at its credentials"},
     {"catalog", NEEDS_NOTHING, check_catalog, "look at catalog.uri, or make a new catalog with `icesink init`"},
-    {"clock", NEEDS_CATALOG, check_clock, "set this machine's clock, or the catalog's"},
+    {"clock", NEEDS_SERVER, check_clock, "set this machine's clock, or the catalog's"},
     {"tables", NEEDS_CATALOG, check_tables, "create them with `icesink init`"},
     {"store: write", NEEDS_CATALOG, check_write, "look at the permissions and the free space of catalog.warehouse"},
     {"store: read", NEEDS_WRITTEN, check_read, "what was written cannot be read: look at the permissions of the key"},
@@ -217,7 +217,8 @@ static bool run_steps(doctor *self, bool json) {
   bool written = false;
   for (size_t i = 0; i < ICE_COUNT_OF(steps); i++) {
     ice_error err = {0};
-    if ((steps[i].need >= NEEDS_CATALOG && !self->catalog) || (steps[i].need == NEEDS_WRITTEN && !written)) {
+    if ((steps[i].need >= NEEDS_CATALOG && !self->catalog) || (steps[i].need == NEEDS_WRITTEN && !written) ||
+        (steps[i].need == NEEDS_SERVER && !ice_catalog_rest_session(self->catalog))) {
       continue;
     }
     ice_status status = steps[i].check(self, &err);

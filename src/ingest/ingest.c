@@ -409,6 +409,10 @@ done:
   return status;
 }
 
+ice_status ice_ingest_drive(ice_ingest *ingest, ice_error *err) {
+  return ice_store_drive(ingest->options.catalog->store, 0, err);
+}
+
 bool ice_ingest_dirty(const ice_ingest *ingest) { return ingest->dirty; }
 
 bool ice_ingest_deciding(const ice_ingest *ingest) { return ingest->deciding; }

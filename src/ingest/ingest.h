@@ -64,6 +64,9 @@ ICE_MUST_CHECK ice_status ice_ingest_start(ice_ingest *ingest, ice_source *sourc
 ICE_MUST_CHECK ice_status ice_ingest_add(ice_ingest *ingest, const ice_source *source, const ice_chunk_range *ranges,
                                          size_t range_count, const ice_pipeline_output *output, ice_error *err);
 
+/// Move on what the store has under way, without waiting, so that uploads overlap with what is done between the writes.
+ICE_MUST_CHECK ice_status ice_ingest_drive(ice_ingest *ingest, ice_error *err);
+
 /// True when the open epoch has consumed anything.
 bool ice_ingest_dirty(const ice_ingest *ingest);
 

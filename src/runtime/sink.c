@@ -487,6 +487,7 @@ static ice_status step(sink *self, bool *finished, ice_error *err) {
   }
   ICE_TRY(dispatch(self, &idle, err));
   ICE_TRY(collect(self, &idle, err));
+  ICE_TRY(ice_ingest_drive(self->options->ingest, err));
   if (now_ms(self) - self->epoch_ms >= self->options->commit_interval_ms) {
     ICE_TRY(checkpoint(self, err));
   }
