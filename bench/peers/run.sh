@@ -53,43 +53,17 @@ prepare_python() {
 }
 prepare_connect() {
     case $2 in
-        json) converter="org.apache.kafka.connect.json.JsonConverter
-value.converter.schemas.enable=false" ;;
-        avro) converter="io.apicurio.registry.utils.converter.AvroConverter
-value.converter.apicurio.registry.url=${registry%/ccompat/v7}/registry/v2
-value.converter.apicurio.registry.as-confluent=true
-value.converter.apicurio.registry.use-id=contentId" ;;
+        json) set -- "$1" org.apache.kafka.connect.json.JsonConverter schemas.enable=false ;;
+        avro) set -- "$1" io.apicurio.registry.utils.converter.AvroConverter apicurio.registry.as-confluent=true \
+            apicurio.registry.url="${registry%/ccompat/v7}/registry/v2" apicurio.registry.use-id=contentId ;;
     esac
+    topic=$1
+    shift
     $python -c 'import sys; from confluent_kafka.admin import AdminClient, NewTopic
 admin = AdminClient({"bootstrap.servers": sys.argv[1]})
 admin.create_topics([NewTopic(sys.argv[2], 1, 1)])[sys.argv[2]].result(30)' \
-        "$broker" "control-$1"
-    cat >"$out/worker.properties" <<END
-bootstrap.servers=$broker
-listeners=http://127.0.0.1:0
-offset.storage.file.filename=$out/offsets
-offset.flush.interval.ms=1000
-plugin.discovery=service_load
-key.converter=org.apache.kafka.connect.storage.StringConverter
-value.converter=$converter
-END
-    cat >"$out/sink.properties" <<END
-name=$1
-connector.class=org.apache.iceberg.connect.IcebergSinkConnector
-tasks.max=1
-topics=$1
-consumer.override.auto.offset.reset=earliest
-iceberg.tables=peers.readings
-iceberg.catalog=peers
-iceberg.catalog.catalog-impl=org.apache.iceberg.jdbc.JdbcCatalog
-iceberg.catalog.uri=jdbc:sqlite:$out/catalog.db
-iceberg.catalog.warehouse=file://$out/warehouse
-iceberg.control.topic=control-$1
-iceberg.control.commit.interval-ms=10000
-END
-    log_to_console "$out/log4j2.properties"
-    command="java -Xms256m -Xmx2g -Dlog4j2.configurationFile=$out/log4j2.properties -cp $connect/*
-        org.apache.kafka.connect.cli.ConnectStandalone $out/worker.properties $out/sink.properties"
+        "$broker" "control-$topic"
+    command=$($here/connect.sh "$out" "$broker" "$topic" peers.readings 10000 warn "$@")
 }
 prepare_flink() {
     case $2 in
@@ -116,19 +90,9 @@ CREATE TABLE topic (sensor STRING NOT NULL, site STRING NOT NULL, seq BIGINT NOT
     'properties.group.id' = 'flink-$1', 'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset', $decode);
 INSERT INTO peers.peers.readings SELECT sensor, site, seq, $at, temperature, humidity, pressure, status, note FROM topic;
 END
-    log_to_console "$out/log4j2.properties"
+    $here/java_log.sh "$out/log4j2.properties" warn
     command="env FLINK_CONF_DIR=$out java -Xmx1g $opens -Dlog4j2.configurationFile=$out/log4j2.properties -cp $flink/*
         org.apache.flink.table.client.SqlClient embedded -f $out/job.sql"
-}
-log_to_console() { # log_to_console FILE: warnings of a Java sink
-    cat >"$1" <<END
-rootLogger.level=warn
-rootLogger.appenderRef.console.ref=console
-appender.console.type=Console
-appender.console.name=console
-appender.console.layout.type=PatternLayout
-appender.console.layout.pattern=%d %p %c{1} %m%n
-END
 }
 
 measure() { # measure SINK TOPIC FORMAT RECORDS
@@ -144,7 +108,7 @@ measure() { # measure SINK TOPIC FORMAT RECORDS
 }
 for sink in "$@"; do
     case $sink in
-        connect) connect=$($here/install.sh connect) ;;
+        connect) $here/install.sh connect >/dev/null ;;
         flink) flink=$($here/install.sh flink) ;;
     esac
 done

@@ -61,7 +61,9 @@ ice_status ice_block_create(const ice_pipeline_options *options, ice_block **out
   block->views = calloc(spec->column_count + 1, sizeof *block->views);
   block->own_views = calloc(spec->dead_letter_column_count + 1, sizeof *block->own_views);
   block->table_columns = calloc(options->table_count + 1, sizeof *block->table_columns);
-  if (!block->views || !block->own_views || !block->table_columns) {
+  block->rows = malloc(SLICE_ROWS * sizeof *block->rows);
+  block->mapped = malloc(SLICE_ROWS * sizeof *block->mapped);
+  if (!block->views || !block->own_views || !block->table_columns || !block->rows || !block->mapped) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a pipeline");
   }
   for (uint32_t i = 0; i < options->table_count; i++) {
@@ -110,8 +112,8 @@ void ice_block_begin(ice_block *block, const ice_chunk *chunk, const ice_source_
 }
 
 size_t ice_block_memory(const ice_block *block) {
-  size_t per_row = sizeof *block->faults + 2 * sizeof *block->rows + sizeof *block->row_tables;
-  return block->row_capacity * per_row + block->text.capacity + block->payload.capacity;
+  return block->row_capacity * (sizeof *block->faults + sizeof *block->row_tables) +
+         SLICE_ROWS * (sizeof *block->rows + sizeof *block->mapped) + block->text.capacity + block->payload.capacity;
 }
 
 // Dead letters ------------------------------------------------------------------------------------------------------
@@ -207,15 +209,11 @@ static ice_status reserve_rows(ice_block *block, size_t count, ice_error *err) {
   }
   size_t capacity = count + count / 2;
   free(block->faults);
-  free(block->rows);
-  free(block->mapped);
   free(block->row_tables);
   block->row_capacity = 0;
   block->faults = malloc(capacity * sizeof *block->faults);
-  block->rows = malloc(capacity * sizeof *block->rows);
-  block->mapped = malloc(capacity * sizeof *block->mapped);
   block->row_tables = malloc(capacity * sizeof *block->row_tables);
-  if (!block->faults || !block->rows || !block->mapped || !block->row_tables) {
+  if (!block->faults || !block->row_tables) {
     return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %zu rows", capacity);
   }
   block->row_capacity = capacity;

@@ -21,7 +21,7 @@ typedef struct ice_block {
   ice_view *views;      ///< per spec column
   ice_view *own_views;  ///< per own dead-letter column
   ice_fault *faults;    ///< per row
-  uint32_t *rows;       ///< rows that go to the table at hand
+  uint32_t *rows;       ///< rows of a slice that go to the table at hand
   uint32_t *mapped;     ///< the same through a view's map
   uint8_t *row_tables;  ///< per row, with routes
   size_t row_capacity;
