@@ -49,6 +49,9 @@ typedef struct ice_catalog_interface {
   ice_status (*load_table)(ice_catalog *catalog, ice_table_ident ident, ice_table *out, ice_error *err);
   ice_status (*commit)(ice_catalog *catalog, const ice_table_commit *commits, size_t count, ice_error *err);
   ice_status (*drop_table)(ice_catalog *catalog, ice_table_ident ident, ice_error *err);
+  ice_status (*rename_table)(ice_catalog *catalog, ice_table_ident from, ice_table_ident to, ice_error *err);
+  ice_status (*register_table)(ice_catalog *catalog, ice_table_ident ident, ice_str metadata_location,
+                               ice_error *err);
   void (*destroy)(ice_catalog *catalog);
 } ice_catalog_interface;
 
@@ -114,6 +117,24 @@ ICE_MUST_CHECK static inline ice_status ice_catalog_commit(ice_catalog *catalog,
 ICE_MUST_CHECK static inline ice_status ice_catalog_drop_table(ice_catalog *catalog, ice_table_ident ident,
                                                                ice_error *err) {
   return catalog->interface->drop_table(catalog, ident, err);
+}
+
+/// Give a table another name; its files stay where they are. Errors: NOT_FOUND (the table, or the new namespace),
+/// ALREADY_EXISTS, UNSUPPORTED.
+ICE_MUST_CHECK static inline ice_status ice_catalog_rename_table(ice_catalog *catalog, ice_table_ident from,
+                                                                 ice_table_ident to, ice_error *err) {
+  return catalog->interface->rename_table
+             ? catalog->interface->rename_table(catalog, from, to, err)
+             : ice_error_set(err, ICE_UNSUPPORTED, "this catalog does not rename tables");
+}
+
+/// Make a table of a metadata file that is there: one that was forgotten, or another catalog's. Errors: ALREADY_EXISTS, NOT_FOUND
+/// (the namespace, the file), CORRUPT (it is no table's metadata), UNSUPPORTED.
+ICE_MUST_CHECK static inline ice_status ice_catalog_register_table(ice_catalog *catalog, ice_table_ident ident,
+                                                                   ice_str metadata_location, ice_error *err) {
+  return catalog->interface->register_table
+             ? catalog->interface->register_table(catalog, ident, metadata_location, err)
+             : ice_error_set(err, ICE_UNSUPPORTED, "this catalog does not register tables");
 }
 
 static inline void ice_catalog_destroy(ice_catalog *catalog) {

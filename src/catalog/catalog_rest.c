@@ -5,7 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WHAT_MAX = 600, PAGES_MAX = 10000, NAMES_MAX = 1 << 20, NAMESPACE_DEPTH_MAX = 16, ACCESS_MAX = 1024 };
+enum {
+  WHAT_MAX = 600,
+  PAGES_MAX = 10000,
+  NAMES_MAX = 1 << 20,
+  NAMESPACE_DEPTH_MAX = 16,
+  ACCESS_MAX = 1024,
+  NOT_MODIFIED = 304
+};
 
 static ice_rest_catalog *self_of(ice_catalog *catalog) { return (ice_rest_catalog *)(void *)catalog; }
 
@@ -268,6 +275,37 @@ done:
   return status;
 }
 
+// What the server last said of a table, for it to say that nothing has changed since.
+static ice_rest_known *known_table(ice_rest_catalog *self, ice_str address) {
+  for (size_t i = 0; i < ICE_REST_KNOWN_MAX; i++) {
+    if (self->known[i].answer && ice_str_equal(ice_bytes_str(&self->known[i].address), address)) {
+      return &self->known[i];
+    }
+  }
+  return NULL;
+}
+
+static void forget(ice_rest_known *known) {
+  json_decref(known->answer);
+  known->answer = NULL;
+  ice_bytes_clear(&known->address);
+  ice_bytes_clear(&known->etag);
+}
+
+// One that is not remembered is sent whole the next time, so nothing here is an error.
+static void remember_table(ice_rest_catalog *self, ice_str address, json_t *answer) {
+  ice_str etag = ice_http_response_header(&self->session->response, "etag");
+  ice_rest_known *known = known_table(self, address);
+  if (!known) {
+    known = &self->known[self->known_next++ % ICE_REST_KNOWN_MAX];
+  }
+  forget(known);
+  if (etag.size > 0 && ice_bytes_append_str(&known->etag, etag, NULL) == ICE_OK &&
+      ice_bytes_append_str(&known->address, address, NULL) == ICE_OK) {
+    known->answer = json_incref(answer);
+  }
+}
+
 static ice_status rest_load_table(ice_catalog *catalog, ice_table_ident ident, ice_table *out, ice_error *err) {
   ice_rest_catalog *self = self_of(catalog);
   *out = (ice_table){0};
@@ -278,15 +316,28 @@ static ice_status rest_load_table(ice_catalog *catalog, ice_table_ident ident, i
   ice_bytes_init(&address, ICE_REST_ADDRESS_MAX);
   ice_status status = ICE_OK;
   ICE_TRY(ice_rest_table_address(self->session, ident, &address, err));
-  const ice_rest_request request = {.method = ICE_HTTP_GET, .address = ice_bytes_str(&address), .delegate = true};
-  status = call(self->session, &request, what, &answer, err);
+  ice_rest_known *known = known_table(self, ice_bytes_str(&address));
+  const ice_rest_request request = {.method = ICE_HTTP_GET,
+                                    .address = ice_bytes_str(&address),
+                                    .etag = known ? ice_bytes_str(&known->etag) : (ice_str){0},
+                                    .delegate = true};
+  status = ice_rest_send(self->session, &request, err);
+  if (status != ICE_OK) {
+    ice_error_prepend(err, "%s", what);
+    goto done;
+  }
+  if (known && self->session->response.status == NOT_MODIFIED) {
+    answer = json_incref(known->answer);
+  } else {
+    ICE_TRY(ice_rest_check(self->session, what, err));
+    ICE_TRY(ice_rest_answer(self->session, what, &answer, err));
+    remember_table(self, ice_bytes_str(&address), answer);
+  }
+  ICE_TRY(ice_rest_take_table(self, ident, answer, out, err));
+done:
   if (status == ICE_NOT_FOUND) {
     status = ice_catalog_table_missing(ident, err);
   }
-  if (status == ICE_OK) {
-    status = ice_rest_take_table(self, ident, answer, out, err);
-  }
-done:
   json_decref(answer);
   ice_bytes_deinit(&address);
   return status;
@@ -376,17 +427,57 @@ done:
   return status;
 }
 
-// Commits -----------------------------------------------------------------------------------------------------------
-
-static ice_status put_identifier(json_t *change, ice_table_ident ident, ice_error *err) {
+static ice_status put_identifier(json_t *change, const char *key, ice_table_ident ident, ice_error *err) {
   json_t *identifier = json_object();
   ice_status status = ICE_OK;
-  ICE_TRY(ice_json_put(change, "identifier", identifier, err));
+  ICE_TRY(ice_json_put(change, key, identifier, err));
   ICE_TRY(ice_json_put(identifier, "namespace", ice_rest_levels(ident.namespace_name), err));
   ICE_TRY(ice_json_put(identifier, "name", ice_json_string(ident.name), err));
 done:
   return status;
 }
+
+static ice_status rest_rename_table(ice_catalog *catalog, ice_table_ident from, ice_table_ident to, ice_error *err) {
+  ice_rest_session *session = self_of(catalog)->session;
+  char what[WHAT_MAX];
+  snprintf(what, sizeof what, "rename of %.*s.%.*s", ICE_IDENT_ARG(from));
+  json_t *body = json_object();
+  ice_status status = ICE_OK;
+  ICE_TRY(put_identifier(body, "source", from, err));
+  ICE_TRY(put_identifier(body, "destination", to, err));
+  const ice_rest_request request = {
+      .method = ICE_HTTP_POST, .address = ICE_STR("/tables/rename"), .body = body, .once = true};
+  ICE_TRY(ice_rest_send(session, &request, err));
+  ICE_TRY(ice_rest_check(session, what, err));
+done:
+  json_decref(body);
+  return status;
+}
+
+static ice_status rest_register_table(ice_catalog *catalog, ice_table_ident ident, ice_str metadata_location,
+                                      ice_error *err) {
+  ice_rest_session *session = self_of(catalog)->session;
+  char what[WHAT_MAX];
+  snprintf(what, sizeof what, "registration of %.*s.%.*s", ICE_IDENT_ARG(ident));
+  json_t *body = json_object();
+  ice_bytes address;
+  ice_bytes_init(&address, ICE_REST_ADDRESS_MAX);
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_rest_namespace_address(session, ident.namespace_name, &address, err));
+  ICE_TRY(ice_bytes_append_str(&address, ICE_STR("/register"), err));
+  ICE_TRY(ice_json_put(body, "name", ice_json_string(ident.name), err));
+  ICE_TRY(ice_json_put(body, "metadata-location", ice_json_string(metadata_location), err));
+  const ice_rest_request request = {
+      .method = ICE_HTTP_POST, .address = ice_bytes_str(&address), .body = body, .once = true};
+  ICE_TRY(ice_rest_send(session, &request, err));
+  ICE_TRY(ice_rest_check(session, what, err));
+done:
+  json_decref(body);
+  ice_bytes_deinit(&address);
+  return status;
+}
+
+// Commits -----------------------------------------------------------------------------------------------------------
 
 static ice_status put_changes(json_t *body, const ice_table_commit *commits, size_t count, ice_error *err) {
   json_t *changes = json_array();
@@ -394,7 +485,7 @@ static ice_status put_changes(json_t *body, const ice_table_commit *commits, siz
   for (size_t i = 0; i < count && status == ICE_OK; i++) {
     json_t *change = json_object();
     ICE_TRY(ice_json_push(changes, change, err));
-    ICE_TRY(put_identifier(change, commits[i].ident, err));
+    ICE_TRY(put_identifier(change, "identifier", commits[i].ident, err));
     ICE_TRY(ice_table_change_to_json(&commits[i].change, change, err));
   }
 done:
@@ -450,7 +541,7 @@ static ice_status rest_commit(ice_catalog *catalog, const ice_table_commit *comm
     ICE_TRY(put_changes(body, commits, count, err));
   } else {
     ICE_TRY(ice_rest_table_address(session, commits[0].ident, &address, err));
-    ICE_TRY(put_identifier(body, commits[0].ident, err));
+    ICE_TRY(put_identifier(body, "identifier", commits[0].ident, err));
     ICE_TRY(ice_table_change_to_json(&commits[0].change, body, err));
   }
   const ice_rest_request request = {
@@ -472,6 +563,11 @@ static void rest_destroy(ice_catalog *catalog) {
   // The store's grants ask the session until the end.
   ice_store_destroy(self->base.store);
   ice_rest_session_destroy(self->session);
+  for (size_t i = 0; i < ICE_REST_KNOWN_MAX; i++) {
+    forget(&self->known[i]);
+    ice_bytes_deinit(&self->known[i].address);
+    ice_bytes_deinit(&self->known[i].etag);
+  }
   ice_map_deinit(&self->access);
   free(self);
 }
@@ -484,6 +580,8 @@ static const ice_catalog_interface rest_interface = {
     .load_table = rest_load_table,
     .commit = rest_commit,
     .drop_table = rest_drop_table,
+    .rename_table = rest_rename_table,
+    .register_table = rest_register_table,
     .destroy = rest_destroy,
 };
 
@@ -504,6 +602,10 @@ ice_status ice_catalog_rest_open(ice_rest_session *session, ice_store *store, ic
   self->session = session;
   self->s3 = s3;
   ice_map_init(&self->access, ACCESS_MAX);
+  for (size_t i = 0; i < ICE_REST_KNOWN_MAX; i++) {
+    ice_bytes_init(&self->known[i].address, ICE_REST_ADDRESS_MAX);
+    ice_bytes_init(&self->known[i].etag, ICE_REST_ADDRESS_MAX);
+  }
   *out = &self->base;
   return ICE_OK;
 }

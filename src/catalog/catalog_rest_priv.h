@@ -86,11 +86,21 @@ ice_status ice_rest_unknown(ice_error *err);
 /// ["a", "b"] of "a.b", the caller's reference; NULL when memory is out or the text is not UTF-8.
 json_t *ice_rest_levels(ice_str namespace_name);
 
+/// A table as the server last showed it, with the ETag of that answer. Documents are never changed, so loads share them.
+enum { ICE_REST_KNOWN_MAX = 8 };
+typedef struct ice_rest_known {
+  ice_bytes address;
+  ice_bytes etag;
+  json_t *answer;  ///< NULL: none
+} ice_rest_known;
+
 /// The catalog: a session, and what each table's objects are reached by.
 typedef struct ice_rest_catalog {
   ice_catalog base;
   ice_rest_session *session;
-  ice_store *s3;   ///< borrowed from `base.store`; NULL: access that the server gives out is not used
+  ice_store *s3;  ///< borrowed from `base.store`; NULL: access that the server gives out is not used
+  ice_rest_known known[ICE_REST_KNOWN_MAX];
+  size_t known_next;
   ice_map access;  ///< prefix → what the store was granted for it; the store owns that
 } ice_rest_catalog;
 

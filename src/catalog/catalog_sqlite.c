@@ -466,6 +466,54 @@ static ice_status sqlite_drop_table(ice_catalog *catalog, ice_table_ident ident,
   return status == ICE_OK && changed == 0 ? ice_catalog_table_missing(ident, err) : status;
 }
 
+static ice_status sqlite_rename_table(ice_catalog *catalog, ice_table_ident from, ice_table_ident to,
+                                      ice_error *err) {
+  sqlite_catalog *self = self_of(catalog);
+  ice_str arguments[] = {to.namespace_name, to.name, ice_str_of(self->name), from.namespace_name, from.name};
+  bool known = false;
+  char *taken = NULL;
+  int changed = 0;
+  ice_status status = ICE_OK;
+  ICE_TRY(namespace_exists(self, to.namespace_name, &known, err));
+  if (!known) {
+    ICE_FAIL(ICE_NOT_FOUND, "namespace %.*s does not exist", ICE_STR_ARG(to.namespace_name));
+  }
+  // The primary key refuses a name that is taken meanwhile.
+  if (find_location(self, to, &taken, NULL) == ICE_OK) {
+    ICE_FAIL(ICE_ALREADY_EXISTS, "table %.*s.%.*s exists already", ICE_IDENT_ARG(to));
+  }
+  ICE_TRY(run(self,
+              "UPDATE iceberg_tables SET table_namespace = ?1, table_name = ?2 WHERE catalog_name = ?3 AND "
+              "table_namespace = ?4 AND table_name = ?5",
+              arguments, ICE_COUNT_OF(arguments), &changed, err));
+  status = changed == 0 ? ice_catalog_table_missing(from, err) : ICE_OK;
+done:
+  free(taken);
+  return status;
+}
+
+static ice_status sqlite_register_table(ice_catalog *catalog, ice_table_ident ident, ice_str metadata_location,
+                                        ice_error *err) {
+  sqlite_catalog *self = self_of(catalog);
+  ice_table table = {0};
+  bool known = false;
+  int changed = 0;
+  ice_status status = ICE_OK;
+  ICE_TRY(namespace_exists(self, ident.namespace_name, &known, err));
+  if (!known) {
+    ICE_FAIL(ICE_NOT_FOUND, "namespace %.*s does not exist", ICE_STR_ARG(ident.namespace_name));
+  }
+  // Only what is a table's metadata becomes a table.
+  ICE_TRY(ice_catalog_read_metadata(self->base.store, metadata_location, &table, err));
+  ICE_TRY(insert_table(self, ident, metadata_location, &changed, err));
+  if (changed != 1) {
+    ICE_FAIL(ICE_ALREADY_EXISTS, "table %.*s.%.*s exists already", ICE_IDENT_ARG(ident));
+  }
+done:
+  ice_table_deinit(&table);
+  return status;
+}
+
 static void sqlite_destroy(ice_catalog *catalog) {
   sqlite_catalog *self = self_of(catalog);
   sqlite3_close_v2(self->database);
@@ -484,6 +532,8 @@ static const ice_catalog_interface sqlite_interface = {
     .load_table = sqlite_load_table,
     .commit = sqlite_commit,
     .drop_table = sqlite_drop_table,
+    .rename_table = sqlite_rename_table,
+    .register_table = sqlite_register_table,
     .destroy = sqlite_destroy,
 };
 

@@ -2,6 +2,7 @@
 
 #include <icesink/version.h>
 #include <signal.h>
+#include <sys/prctl.h>
 
 static const ice_command *const commands[] = {
     &ice_command_run,  &ice_command_init,   &ice_command_check,  &ice_command_tables, &ice_command_inspect,
@@ -18,7 +19,15 @@ static int print_help(FILE *out) {
   return out == stdout ? ICE_EXIT_DONE : ICE_EXIT_USAGE;
 }
 
+// A dump of memory would hold keys and tokens. Sanitizers look into the process from outside, which this forbids too.
+static void forbid_dumps(void) {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
 int main(int argc, char **argv) {
+  forbid_dumps();
   // A reader that goes away (`icesink scan t | head`) ends the command by the failing write, with its message.
   signal(SIGPIPE, SIG_IGN);
   if (argc < 2) {

@@ -2,8 +2,12 @@
 import contextlib
 import http.server
 import json
+import os
 import pathlib
 import re
+import resource
+import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -11,7 +15,7 @@ import time
 import pytest
 from catalogs import RestLake, deployment
 from fault_proxy import FaultProxy
-from lake import ROOT
+from lake import ROOT, Lake
 from object_store import ObjectStore
 
 LIFE_S = 3
@@ -274,6 +278,49 @@ def test_an_endless_answer_has_a_ceiling(tmp_path):
     assert done.returncode == 1 and "more than" in done.stderr, done.stderr
     server.shutdown()
     stand_in.stop()
+
+
+def signed(directory, name):
+    """A certificate that signs itself, for 127.0.0.1."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", directory / f"{name}.key", "-out",
+                    directory / f"{name}.pem", "-subj", f"/CN={name}", "-days", "2", "-addext", "subjectAltName=IP:127.0.0.1"],
+                   check=True, capture_output=True)
+
+
+def test_a_catalog_may_ask_for_a_certificate(tmp_path):
+    signed(tmp_path, "server")
+    signed(tmp_path, "client")
+    server = StandIn()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
+    context.load_verify_locations(tmp_path / "client.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
+    server.uri = server.uri.replace("http:", "https:")
+    authority = f', ca_file: "{tmp_path}/server.pem"'
+    assert "FAILED  catalog" in doctor(tmp_path / "without", server, catalog=authority)
+    certificate = f', client_certificate: "{tmp_path}/client.pem", client_key: "{tmp_path}/client.key"'
+    assert "ok      catalog" in doctor(tmp_path / "with", server, catalog=authority + certificate)
+    server.stop()
+
+
+def dumps_core(command, directory, environment):
+    """Whether a process that is killed by a fault leaves its memory behind."""
+    process = subprocess.Popen(command, cwd=directory, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2))
+    time.sleep(1)
+    os.kill(process.pid, signal.SIGSEGV)
+    _, status = os.waitpid(process.pid, 0)
+    process.returncode = 0
+    assert os.WTERMSIG(status) == signal.SIGSEGV
+    return os.WCOREDUMP(status)
+
+
+def test_a_crash_leaves_no_memory_behind(tmp_path):
+    lake = Lake(tmp_path)
+    lake.generate(10)
+    assert dumps_core(["sleep", "100"], tmp_path, lake.environment()), "the machine writes no core files, so this test tells nothing"
+    assert not dumps_core(lake.command("run", "icesink.yaml"), tmp_path, lake.environment())
 
 
 def test_secrets_are_in_no_process_list_and_no_log(tmp_path):

@@ -154,6 +154,70 @@ static void test_catalog_rest__a_missing_table_is_told_in_the_known_words(void *
   end(&self);
 }
 
+static void test_catalog_rest__a_table_that_has_not_changed_is_not_sent_again(void **state) {
+  (void)state;
+  static const exchange exchanges[] = {
+      {"/config", CONFIG},
+      {"/tables/t",
+       "HTTP/1.1 200 OK\r\nETag: \"one\"\r\n\r\n{\"metadata-location\":\"memory://w/t/metadata/1.json\","
+       "\"metadata\":" METADATA "}"},
+      {"If-None-Match: \"one\"\r\n", "HTTP/1.1 304 Not Modified\r\n\r\n"},
+      {"If-None-Match: \"one\"\r\n", TABLE},
+      {"/tables/t", REFUSAL("404 Not Found")}};
+  fixture self;
+  BEGIN(&self, exchanges);
+  for (int i = 0; i < 3; i++) {
+    ice_table table;
+    assert_int_equal(ice_catalog_load_table(self.catalog, test_ident("t"), &table, NULL), ICE_OK);
+    assert_string_equal(table.metadata_location, "memory://w/t/metadata/1.json");
+    ice_table_deinit(&table);
+  }
+  // The last answer had no ETag, so there is nothing to ask with.
+  ice_table table;
+  assert_int_equal(ice_catalog_load_table(self.catalog, test_ident("t"), &table, NULL), ICE_NOT_FOUND);
+  assert_null(strstr(self.server->last, "If-None-Match"));
+  end(&self);
+}
+
+static void test_catalog_rest__renames_and_registers_tables(void **state) {
+  (void)state;
+  static const exchange exchanges[] = {
+      {"/config", CONFIG},
+      {"{\"source\":{\"namespace\":[\"db\"],\"name\":\"a\"},\"destination\":{\"namespace\":[\"db\"],\"name\":\"b\"}}",
+       BODY("204 No Content", "")},
+      {"POST /api/v1/tables/rename HTTP", REFUSAL("409 Conflict")},
+      {"{\"name\":\"a\",\"metadata-location\":\"s3://w/1.json\"}", TABLE},
+      {"POST /api/v1/namespaces/db/register HTTP", REFUSAL("404 Not Found")}};
+  fixture self;
+  BEGIN(&self, exchanges);
+  const ice_str location = ICE_STR("s3://w/1.json");
+  assert_int_equal(ice_catalog_rename_table(self.catalog, test_ident("a"), test_ident("b"), NULL), ICE_OK);
+  assert_int_equal(ice_catalog_rename_table(self.catalog, test_ident("a"), test_ident("b"), NULL),
+                   ICE_ALREADY_EXISTS);
+  assert_int_equal(ice_catalog_register_table(self.catalog, test_ident("a"), location, NULL), ICE_OK);
+  assert_int_equal(ice_catalog_register_table(self.catalog, test_ident("a"), location, NULL), ICE_NOT_FOUND);
+  end(&self);
+}
+
+static void test_catalog_rest__requests_are_signed_for_aws(void **state) {
+  (void)state;
+  static const exchange exchanges[] = {{"AWS4-HMAC-SHA256 Credential=AKID/", CONFIG},
+                                       {"/us-west-2/glue/aws4_request, SignedHeaders=", TABLE}};
+  fixture self;
+  ice_table table;
+  setenv("AWS_ACCESS_KEY_ID", "AKID", 1);
+  setenv("AWS_SECRET_ACCESS_KEY", "grey-parrot", 1);
+  const ice_rest_options options = {
+      .sigv4 = true, .sigv4_region = ICE_STR("us-west-2"), .sigv4_service = ICE_STR("glue")};
+  assert_int_equal(begin(&self, exchanges, ICE_COUNT_OF(exchanges), &options, NULL), ICE_OK);
+  assert_int_equal(ice_catalog_load_table(self.catalog, test_ident("t"), &table, NULL), ICE_OK);
+  assert_null(strstr(self.server->last, "parrot"));
+  ice_table_deinit(&table);
+  end(&self);
+  unsetenv("AWS_ACCESS_KEY_ID");
+  unsetenv("AWS_SECRET_ACCESS_KEY");
+}
+
 static void test_catalog_rest__a_refused_configuration_says_what_the_server_said(void **state) {
   (void)state;
   static const exchange exchanges[] = {{"/config", REFUSAL("403 Forbidden")}};
@@ -493,6 +557,9 @@ int main(void) {
       cmocka_unit_test(test_catalog_rest__addresses_have_prefix_and_separator_of_the_server),
       cmocka_unit_test(test_catalog_rest__a_warehouse_in_hadoops_spelling_is_looked_up_in_the_usual_one_too),
       cmocka_unit_test(test_catalog_rest__a_missing_table_is_told_in_the_known_words),
+      cmocka_unit_test(test_catalog_rest__a_table_that_has_not_changed_is_not_sent_again),
+      cmocka_unit_test(test_catalog_rest__renames_and_registers_tables),
+      cmocka_unit_test(test_catalog_rest__requests_are_signed_for_aws),
       cmocka_unit_test(test_catalog_rest__a_refused_configuration_says_what_the_server_said),
       cmocka_unit_test(test_catalog_rest__reading_is_repeated_while_the_server_is_away),
       cmocka_unit_test(test_catalog_rest__reading_is_not_repeated_for_ever),

@@ -362,6 +362,32 @@ static void test_catalog_sqlite__uris_name_a_path(void **state) {
   }
 }
 
+static void test_catalog_sqlite__renames_tables_and_takes_forgotten_ones_back(void **state) {
+  (void)state;
+  ice_catalog *catalog = open_with_tables();
+  ice_table table;
+  char location[SCRATCH_PATH];
+  const ice_table_ident elsewhere = {.namespace_name = ICE_STR("none"), .name = ICE_STR("a")};
+  assert_int_equal(ice_catalog_rename_table(catalog, test_ident("a"), test_ident("b"), NULL), ICE_ALREADY_EXISTS);
+  assert_int_equal(ice_catalog_rename_table(catalog, test_ident("none"), test_ident("c"), NULL), ICE_NOT_FOUND);
+  assert_int_equal(ice_catalog_rename_table(catalog, test_ident("a"), elsewhere, NULL), ICE_NOT_FOUND);
+  assert_int_equal(ice_catalog_rename_table(catalog, test_ident("a"), test_ident("c"), NULL), ICE_OK);
+  assert_int_equal(ice_catalog_load_table(catalog, test_ident("a"), &table, NULL), ICE_NOT_FOUND);
+  assert_int_equal(ice_catalog_load_table(catalog, test_ident("c"), &table, NULL), ICE_OK);
+  snprintf(location, sizeof location, "%s", table.metadata_location);
+  ice_table_deinit(&table);
+  assert_int_equal(ice_catalog_drop_table(catalog, test_ident("c"), NULL), ICE_OK);
+  assert_int_equal(ice_catalog_register_table(catalog, test_ident("b"), ice_str_of(location), NULL),
+                   ICE_ALREADY_EXISTS);
+  assert_int_equal(ice_catalog_register_table(catalog, test_ident("d"), ICE_STR("file:///none.json"), NULL),
+                   ICE_INVALID_ARGUMENT);
+  assert_int_equal(ice_catalog_register_table(catalog, test_ident("d"), ice_str_of(location), NULL), ICE_OK);
+  assert_int_equal(ice_catalog_load_table(catalog, test_ident("d"), &table, NULL), ICE_OK);
+  assert_string_equal(table.metadata_location, location);
+  ice_table_deinit(&table);
+  ice_catalog_destroy(catalog);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_catalog_sqlite__the_layout_is_that_of_other_engines, setup, teardown),
@@ -380,6 +406,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_catalog_sqlite__processes_that_start_together_lose_nothing, setup,
                                       teardown),
       cmocka_unit_test_setup_teardown(test_catalog_sqlite__a_lost_metadata_file_is_damage, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_catalog_sqlite__renames_tables_and_takes_forgotten_ones_back, setup,
+                                      teardown),
       cmocka_unit_test(test_catalog_sqlite__uris_name_a_path),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
