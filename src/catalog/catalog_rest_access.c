@@ -5,12 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-  ARENA_MAX = 1 << 20,
-  EARLY_MS = 5 * 60 *
-      1000,  ///< credentials are renewed this long before they expire, at most a fifth of their lifetime
-  EARLY_SHARE = 5
-};
+// Credentials are renewed EARLY_MS before they expire, at most a share of their lifetime.
+enum { ARENA_MAX = 1 << 20, EARLY_MS = 5 * 60 * 1000, EARLY_SHARE = 5 };
 
 /// Access to what lies below one prefix: a provider of credentials and a signer at once; which of them counts is what the server
 /// gave last. The store owns it, the catalog's map knows it.
