@@ -6,7 +6,7 @@ import pathlib
 import re
 import sys
 
-FOLDERS = ("ingest", "runtime", "source", "pipeline")
+FOLDERS = ("ingest", "runtime", "source", "pipeline", "store")
 # Warnings and errors go through these; a policy's stop is the message set before the call that marks it.
 LOGGED = re.compile(r'ICE_LOG_(?:WARN|ERROR),\s*(?:ICE_STR\()?((?:"[^"]*"\s*)+)')
 STOPS = re.compile(r'ice_error_set\(\s*err, ICE_(?:INVALID_STATE|NOT_FOUND),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)(?:(?!ice_error_set).)*?'

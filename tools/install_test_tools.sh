@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 cache=$PWD/.cache
-stamp=$cache/tools-$(cat tests/requirements.txt tests/java/pom.xml | sha256sum | cut -c1-16)
+stamp=$cache/tools-$(cat tests/requirements.txt tests/java/pom.xml tests/java/src/main/java/icesink/*.java | sha256sum | cut -c1-16)
 [ -e "$stamp" ] && exit 0
 mkdir -p "$cache"
 

@@ -39,6 +39,16 @@ static inline bool ice_str_ends_with(ice_str text, ice_str suffix) {
          (suffix.size == 0 || memcmp(text.data + (text.size - suffix.size), suffix.data, suffix.size) == 0);
 }
 
+/// True when `part`, which is not empty, stands somewhere in `text`.
+static inline bool ice_str_contains(ice_str text, ice_str part) {
+  for (size_t i = 0; part.size > 0 && i + part.size <= text.size; i++) {
+    if (memcmp(text.data + i, part.data, part.size) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// Byte order comparison, as memcmp with the shorter text first: <0, 0, >0.
 static inline int ice_str_compare(ice_str a, ice_str b) {
   size_t common = a.size < b.size ? a.size : b.size;

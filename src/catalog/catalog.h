@@ -58,6 +58,10 @@ struct ice_catalog {
   const ice_catalog_interface *interface;
   /// True when a commit of several tables is decided as one.
   bool atomic;
+  /// True where requests go over a network, and what stands on the way, or the server itself, may do more or less than it says:
+  /// a request may arrive twice and be answered as the second time, so a refusal does not prove that nothing was applied, and
+  /// no file that a commit names may be deleted; a commit of several tables may be torn, so it is read back.
+  bool remote;
   /// Where the tables' files are; lives as long as the catalog.
   ice_store *store;
 };

@@ -365,6 +365,9 @@ static ice_status decide(memory_catalog *self, ice_memory_fate fate, const part 
       ice_status status = hold(self, parts, count, err);
       return status == ICE_OK ? unknown(err) : status;
     }
+    case ICE_MEMORY_REPEAT:
+      (void)!apply_parts(self, parts, count, &cause);
+      return apply_parts(self, parts, count, err);
     case ICE_MEMORY_TEAR_FIRST: return apply_some(self, parts, count, 0, 1, err);
     case ICE_MEMORY_TEAR_REST: return apply_some(self, parts, count, 1, count - 1, err);
   }
@@ -479,7 +482,8 @@ ice_status ice_catalog_memory_open(const ice_port *port, const ice_catalog_memor
     ice_store_destroy(store);
     return ice_error_set(err, ICE_NO_MEMORY, "out of memory for a catalog");
   }
-  self->base = (ice_catalog){.interface = &memory_interface, .atomic = options->atomic, .store = store};
+  self->base = (ice_catalog){
+      .interface = &memory_interface, .atomic = options->atomic, .remote = options->remote, .store = store};
   self->port = port;
   ice_map_init(&self->namespaces, ICE_MEMORY_TABLES_MAX);
   ice_map_init(&self->tables, ICE_MEMORY_TABLES_MAX);

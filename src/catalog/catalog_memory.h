@@ -13,6 +13,8 @@ enum { ICE_MEMORY_TABLES_MAX = 10000, ICE_MEMORY_HELD_MAX = 1000 };
 typedef struct ice_catalog_memory_options {
   /// Commits of several tables are one decision; false: they are UNSUPPORTED.
   bool atomic;
+  /// ice_catalog's member of that name.
+  bool remote;
   /// Where new tables go, for example "memory://warehouse"; texts are copied.
   ice_str warehouse;
 } ice_catalog_memory_options;
@@ -25,6 +27,7 @@ typedef enum ice_memory_fate {
   ICE_MEMORY_LOSE,           ///< the request never arrives: COMMIT_UNKNOWN
   ICE_MEMORY_APPLY_UNKNOWN,  ///< decided as asked, the answer never arrives: COMMIT_UNKNOWN
   ICE_MEMORY_HOLD,           ///< COMMIT_UNKNOWN now; ice_catalog_memory_release lets it arrive late
+  ICE_MEMORY_REPEAT,         ///< decided as asked, and then once more: answered as the second time
   ICE_MEMORY_TEAR_FIRST,  ///< all requirements are met, only the first table's part is kept, answered as if all were
   ICE_MEMORY_TEAR_REST    ///< the same, and the first table's part alone is lost
 } ice_memory_fate;

@@ -1,14 +1,12 @@
 #include "cli/cli.h"
 
-#include "catalog/catalog_sqlite.h"
 #include "config/yaml.h"
 #include "pipeline/pipeline_config.h"
-#include "store/store_local.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PRESET_BYTES_MAX = 1 << 20, ROOTS_MAX = 64, LOCATION_MAX = 1 << 14 };
+enum { PRESET_BYTES_MAX = 1 << 20 };
 
 // Arguments ---------------------------------------------------------------------------------------------------------
 
@@ -119,114 +117,6 @@ ice_status ice_cli_table_settings(const ice_arguments *arguments, ice_settings *
   }
   ICE_TRY(ice_settings_require(out, ICE_OPTION_ID_CATALOG_URI, err));
 done:
-  return status;
-}
-
-// Makes "file:///…" of a path; a URI stays as it is.
-static ice_status absolute_location(const ice_settings *settings, ice_str text, ice_bytes *out, ice_error *err) {
-  if (memchr(text.data, ':', text.size)) {
-    return ice_bytes_append_str(out, text, err);
-  }
-  char base[PATH_MAX];
-  char path[PATH_MAX * 2];
-  if (!getcwd(base, sizeof base)) {
-    return ice_error_set(err, ICE_IO, "the working directory cannot be read");
-  }
-  ice_str directory = settings->directory;
-  bool rooted = text.data[0] == '/';
-  bool from_root = rooted || (directory.size > 0 && directory.data[0] == '/');
-  int size = snprintf(path, sizeof path, "%s%s%.*s%s%.*s", from_root ? "" : base, from_root ? "" : "/",
-                      rooted ? 0 : (int)directory.size, rooted || directory.size == 0 ? "" : directory.data,
-                      rooted || directory.size == 0 ? "" : "/", ICE_STR_ARG(text));
-  if (size < 0 || (size_t)size >= sizeof path) {
-    return ice_error_set(err, ICE_LIMIT, "path too long: %.*s", ICE_STR_ARG(text));
-  }
-  ice_status status = ice_bytes_append_str(out, ICE_STR("file://"), err);
-  // Single dots and doubled slashes go; a location is compared as text.
-  for (char *at = path; status == ICE_OK && *at;) {
-    while (at[0] == '/' && (at[1] == '/' || (at[1] == '.' && (at[2] == '/' || at[2] == '\0')))) {
-      at += at[1] == '/' ? 1 : 2;
-    }
-    if (*at) {
-      status = ice_bytes_append_u8(out, (uint8_t)*at++, err);
-    }
-  }
-  return status;
-}
-
-static ice_status open_store(const ice_settings *settings, ice_str warehouse, ice_store **out, ice_error *err) {
-  const ice_setting *allowed = ice_settings_get(settings, ICE_OPTION_ID_CATALOG_ALLOWED_LOCATIONS);
-  ice_str roots[ROOTS_MAX] = {warehouse};
-  size_t count = 1;
-  for (uint32_t i = 0; i < allowed->item_count && count < ROOTS_MAX; i++) {
-    roots[count++] = allowed->items[i];
-  }
-  return ice_store_local_open(ice_port_system(), roots, count, out, err);
-}
-
-static ice_status make_parents(const ice_catalog_sqlite_options *options, ice_str warehouse, ice_error *err) {
-  const ice_port *port = ice_port_system();
-  ice_bytes path;
-  ice_bytes_init(&path, PATH_MAX);
-  ice_str file = ice_catalog_sqlite_path(options->uri);
-  char directory[PATH_MAX];
-  ice_status status = ICE_OK;
-  snprintf(directory, sizeof directory, "%.*s", ICE_STR_ARG(file));
-  char *slash = strrchr(directory, '/');
-  if (slash && slash != directory) {
-    *slash = '\0';
-    ICE_TRY(port->files.make_directories(port->files.context, directory, err));
-  }
-  ICE_TRY(ice_location_path(warehouse, &path, err));
-  ICE_TRY(port->files.make_directories(port->files.context, (const char *)path.data, err));
-done:
-  ice_bytes_deinit(&path);
-  return status;
-}
-
-static ice_status catalog_uri(const ice_settings *settings, ice_bytes *out, ice_error *err) {
-  ice_str path = ice_catalog_sqlite_path(ice_settings_text(settings, ICE_OPTION_ID_CATALOG_URI));
-  const ice_setting *setting = ice_settings_get(settings, ICE_OPTION_ID_CATALOG_URI);
-  // A path in a YAML file counts from that file.
-  bool from_file = settings->file.size > 0 && ice_str_starts_with(setting->origin, settings->file);
-  ice_status status = ICE_OK;
-  if (path.size > 0 && path.data[0] != '/' && from_file && settings->directory.size > 0) {
-    ICE_TRY(ice_bytes_append_format(out, err, "%.*s/", ICE_STR_ARG(settings->directory)));
-  }
-  ICE_TRY(ice_bytes_append_str(out, path, err));
-done:
-  return status;
-}
-
-ice_status ice_cli_open_catalog(const ice_settings *settings, bool create, ice_catalog **out, ice_error *err) {
-  *out = NULL;
-  ice_store *store = NULL;
-  ice_bytes warehouse;
-  ice_bytes uri;
-  ice_bytes_init(&warehouse, LOCATION_MAX);
-  ice_bytes_init(&uri, LOCATION_MAX);
-  ice_settings relative = *settings;
-  ice_status status = ICE_OK;
-  ICE_TRY(ice_settings_require(settings, ICE_OPTION_ID_CATALOG_URI, err));
-  ICE_TRY(ice_settings_require(settings, ICE_OPTION_ID_CATALOG_WAREHOUSE, err));
-  const ice_setting *place = ice_settings_get(settings, ICE_OPTION_ID_CATALOG_WAREHOUSE);
-  if (settings->file.size == 0 || !ice_str_starts_with(place->origin, settings->file)) {
-    relative.directory = (ice_str){0};
-  }
-  ICE_TRY(absolute_location(&relative, place->text, &warehouse, err));
-  ICE_TRY(catalog_uri(settings, &uri, err));
-  ice_catalog_sqlite_options options = {.uri = ice_bytes_str(&uri),
-                                        .name = ice_settings_text(settings, ICE_OPTION_ID_CATALOG_NAME),
-                                        .warehouse = ice_bytes_str(&warehouse),
-                                        .create = create};
-  if (create) {
-    ICE_TRY(make_parents(&options, options.warehouse, err));
-  }
-  ICE_TRY(open_store(settings, options.warehouse, &store, err));
-  ICE_TRY(ice_catalog_sqlite_open(ice_port_system(), &options, store, out, err));
-done:
-  ice_bytes_deinit(&warehouse);
-  ice_bytes_deinit(&uri);
   return status;
 }
 

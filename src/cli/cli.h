@@ -67,10 +67,6 @@ ICE_MUST_CHECK ice_status ice_cli_settings(const ice_arguments *arguments, const
 /// the catalog of an embedded run in ./lake.
 ICE_MUST_CHECK ice_status ice_cli_table_settings(const ice_arguments *arguments, ice_settings *out, ice_error *err);
 
-/// Open the catalog that settings name. With `create` a missing SQLite file and warehouse are made.
-ICE_MUST_CHECK ice_status ice_cli_open_catalog(const ice_settings *settings, bool create, ice_catalog **out,
-                                               ice_error *err);
-
 /// The pipeline spec that settings name, presets included.
 ICE_MUST_CHECK ice_status ice_cli_read_pipeline(const ice_settings *settings, ice_pipeline_spec *out, ice_error *err);
 

@@ -155,6 +155,8 @@ static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ic
       .stop = &stop,
       .progress = show_progress,
       .progress_context = self,
+      .rebind = ice_cli_sink_rebind,
+      .rebind_context = &self->sink,
   };
   ice_run_report_begin(report, &self->observer, &self->sink.budget);
   self->report = report;

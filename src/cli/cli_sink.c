@@ -1,6 +1,8 @@
 #include "cli/cli_sink.h"
 
+#include "cli/cli_catalog.h"
 #include "cli/cli_source.h"
+#include "ingest/evolve.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -71,14 +73,47 @@ static ice_status open_ingest(ice_cli_sink *self, ice_error *err) {
   return ice_ingest_open(&options, &self->ingest, err);
 }
 
+// A table that is not there is told by whoever opens it next.
+static ice_status evolve_tables(ice_cli_sink *self, ice_error *err) {
+  const ice_settings *settings = &self->settings;
+  ice_evolve_policy policy = is_set_to(settings, ICE_OPTION_ID_EVOLVE, "widen") ? ICE_EVOLVE_WIDEN
+                             : is_set_to(settings, ICE_OPTION_ID_EVOLVE, "add") ? ICE_EVOLVE_ADD
+                                                                                : ICE_EVOLVE_NONE;
+  for (uint32_t i = 0; i + 1 < self->tables.count; i++) {
+    ice_evolved changes;
+    ice_status status =
+        ice_evolve_table(self->catalog, self->tables.idents[i], self->spec.schema, policy, &changes, err);
+    if (status != ICE_OK && status != ICE_NOT_FOUND) {
+      return status;
+    }
+    ice_error_clear(err);
+    if (changes.added > 0 || changes.widened > 0) {
+      const ice_log_field fields[] = {ICE_LOG_TEXT("table", self->tables.idents[i].name),
+                                      ICE_LOG_NUMBER("added", changes.added),
+                                      ICE_LOG_NUMBER("widened", changes.widened)};
+      ice_observe_log(self->observer, ICE_LOG_INFO, ICE_STR("evolve: changed a table's schema"), fields,
+                      ICE_COUNT_OF(fields));
+    }
+  }
+  return ICE_OK;
+}
+
 static ice_status open_tables(ice_cli_sink *self, bool create, ice_error *err) {
   uint32_t created;
   ice_status status = ICE_OK;
   ICE_TRY(ice_cli_read_pipeline(&self->settings, &self->spec, err));
   ICE_TRY(ice_cli_tables_read(&self->settings, &self->spec, &self->tables, err));
-  ICE_TRY(ice_cli_open_catalog(&self->settings, create, &self->catalog, err));
+  const ice_cli_catalog_options catalog = {.settings = &self->settings,
+                                           .create = create,
+                                           .observer = self->observer,
+                                           .budget = &self->budget,
+                                           .stop = self->stop};
+  ICE_TRY(ice_cli_open_catalog(&catalog, &self->catalog, err));
   if (create) {
     ICE_TRY(ice_cli_create_tables(self->catalog, &self->spec, &self->tables, &created, err));
+  }
+  if (!self->looks_on) {
+    ICE_TRY(evolve_tables(self, err));
   }
   status = open_ingest(self, err);
   if (status == ICE_NOT_FOUND) {
@@ -90,23 +125,56 @@ done:
   return status;
 }
 
+static void look_at_schemas(ice_cli_sink *self) {
+  uint32_t data_count = self->tables.count - 1;
+  for (uint32_t i = 0; i < self->tables.count; i++) {
+    self->schemas[i] = ice_ingest_schema(self->ingest, i);
+  }
+  for (uint32_t i = 0; i < data_count; i++) {
+    ice_pipeline_spec_widen(&self->spec, self->schemas[i]);
+  }
+  self->pipeline.dead_letter_schema = self->schemas[data_count];
+}
+
+// Says which columns are not written any more, for the lack of them.
+static void tell_lost_columns(const ice_cli_sink *self, uint32_t table) {
+  for (uint32_t i = 0; i < self->spec.column_count; i++) {
+    ice_str name = self->spec.schema->root.fields[i].name;
+    if (!ice_schema_find_name(self->schemas[table], name)) {
+      const ice_log_field fields[] = {ICE_LOG_TEXT("table", self->tables.idents[table].name),
+                                      ICE_LOG_TEXT("column", name)};
+      ice_observe_log(self->observer, ICE_LOG_WARN,
+                      ICE_STR("A column was dropped from a table; its values are not written any more"), fields,
+                      ICE_COUNT_OF(fields));
+    }
+  }
+}
+
+ice_status ice_cli_sink_rebind(void *sink, ice_error *err) {
+  (void)err;
+  ice_cli_sink *self = sink;
+  look_at_schemas(self);
+  // Only while the sink runs: a start that finds a table without a column may have the wrong table.
+  self->pipeline.leave_out_lost = true;
+  for (uint32_t i = 0; i + 1 < self->tables.count; i++) {
+    tell_lost_columns(self, i);
+  }
+  return ICE_OK;
+}
+
 static ice_status bind_pipeline(ice_cli_sink *self, ice_error *err) {
   ice_pipeline_options *out = &self->pipeline;
-  uint32_t data_count = self->tables.count - 1;
   self->schemas = calloc(self->tables.count, sizeof(const ice_schema *));
   if (!self->schemas) {
     return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %u tables", self->tables.count);
   }
-  for (uint32_t i = 0; i < self->tables.count; i++) {
-    self->schemas[i] = ice_ingest_schema(self->ingest, i);
-  }
+  look_at_schemas(self);
   out->spec = &self->spec;
   out->sink = ice_settings_text(&self->settings, ICE_OPTION_ID_NAME);
   out->port = ice_port_system();
   out->observer = self->observer;
   out->table_schemas = self->schemas;
-  out->table_count = data_count;
-  out->dead_letter_schema = self->schemas[data_count];
+  out->table_count = self->tables.count - 1;
   return ICE_OK;
 }
 

@@ -30,6 +30,8 @@ typedef struct ice_cli_sink {
 /// Ownership: ice_cli_sink_close in any case, which takes the settings too. Errors: INVALID_ARGUMENT (settings), NOT_FOUND
 /// (a table), and what opening the parts gives.
 ICE_MUST_CHECK ice_status ice_cli_sink_open(ice_cli_sink *sink, bool create, ice_error *err);
+/// Make the pipeline fit the tables as the ingest has loaded them again; `sink` is an ice_cli_sink.
+ICE_MUST_CHECK ice_status ice_cli_sink_rebind(void *sink, ice_error *err);
 void ice_cli_sink_close(ice_cli_sink *sink);
 
 #endif

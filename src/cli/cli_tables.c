@@ -1,4 +1,4 @@
-#include "cli/cli.h"
+#include "cli/cli_catalog.h"
 #include "ingest/position.h"
 #include "json/json_text.h"
 #include <stdlib.h>
@@ -47,7 +47,7 @@ static int run_init(int count, char **arguments) {
   ICE_TRY(ice_cli_settings(&read, read.positional_count > 0 ? read.positional[0] : "icesink.yaml", &settings, err));
   ICE_TRY(ice_cli_read_pipeline(&settings, &spec, err));
   ICE_TRY(ice_cli_tables_read(&settings, &spec, &tables, err));
-  ICE_TRY(ice_cli_open_catalog(&settings, true, &catalog, err));
+  ICE_TRY(ice_cli_open_catalog(&(ice_cli_catalog_options){.settings = &settings, .create = true}, &catalog, err));
   ICE_TRY(ice_cli_create_tables(catalog, &spec, &tables, &created, err));
   ICE_TRY(check_fits(catalog, &spec, &tables, err));
   printf("%u tables created, %u were there and fit\n", created, tables.count - created);
@@ -116,7 +116,7 @@ static int run_tables(int count, char **arguments) {
   ice_status status = ICE_OK;
   ICE_TRY(ice_arguments_read(count, arguments, NULL, 0, &read, err));
   ICE_TRY(ice_cli_table_settings(&read, &settings, err));
-  ICE_TRY(ice_cli_open_catalog(&settings, false, &self.catalog, err));
+  ICE_TRY(ice_cli_open_catalog(&(ice_cli_catalog_options){.settings = &settings}, &self.catalog, err));
   self.json = read.json;
   fputs(self.json ? "[" : "", stdout);
   ICE_TRY(ice_catalog_list_namespaces(self.catalog, list_namespace, &self, err));
@@ -240,7 +240,7 @@ static int run_inspect(int count, char **arguments) {
   }
   ICE_TRY(ice_table_ident_parse(ice_str_of(read.positional[0]), &ident, err));
   ICE_TRY(ice_cli_table_settings(&read, &settings, err));
-  ICE_TRY(ice_cli_open_catalog(&settings, false, &catalog, err));
+  ICE_TRY(ice_cli_open_catalog(&(ice_cli_catalog_options){.settings = &settings}, &catalog, err));
   ICE_TRY(ice_catalog_load_table(catalog, ident, &table, err));
   if (read.json) {
     ICE_TRY(ice_table_metadata_append_json(table.metadata, &text, err));

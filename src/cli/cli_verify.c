@@ -1,3 +1,4 @@
+#include "cli/cli_catalog.h"
 #include "cli/cli_sink.h"
 #include "ingest/verify_source.h"
 #include "json/json_text.h"
@@ -84,6 +85,7 @@ static void print_result(const verification *self, ice_str sink, const ice_verif
     }
     printf("\"stray_files\":%lld,\"stray_bytes\":%lld,\"stray\":[%.*s],", (long long)self->stray.files,
            (long long)self->stray.bytes, ICE_STR_ARG(ice_bytes_str(&self->stray_files)));
+    printf("\"stray_searched\":%s,", self->stray.refused[0] ? "false" : "true");
     printf("\"violations\":[%.*s]}", ICE_STR_ARG(ice_bytes_str(&self->found)));
     return;
   }
@@ -124,6 +126,11 @@ static void print_result(const verification *self, ice_str sink, const ice_verif
         "  stray: %lld files, %s, that no snapshot lists, of epochs that were dropped or are under way; --json names "
         "them\n",
         (long long)self->stray.files, size);
+  }
+  if (self->stray.refused[0]) {
+    printf("  stray: not searched for, the store does not list: %s\n", self->stray.refused);
+  } else if (self->stray.hidden_history) {
+    printf("  stray: manifest lists are not judged, for the table does not show all of its snapshots\n");
   }
   print_comparison(self);
   puts("  no violation");
@@ -214,7 +221,7 @@ static int run_verify(int count, char **arguments) {
   self.json = read.json;
   ICE_TRY(ice_table_ident_parse(ice_str_of(read.positional[0]), &self.ident, err));
   ICE_TRY(ice_cli_table_settings(&read, &settings, err));
-  ICE_TRY(ice_cli_open_catalog(&settings, false, &self.catalog, err));
+  ICE_TRY(ice_cli_open_catalog(&(ice_cli_catalog_options){.settings = &settings}, &self.catalog, err));
   ICE_TRY(ice_catalog_load_table(self.catalog, self.ident, &table, err));
   if (self.from_source) {
     ICE_TRY(open_sink(&self, &read, err));

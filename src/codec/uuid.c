@@ -86,3 +86,18 @@ ice_status ice_uuid_random_text(const ice_random *random, char out[ICE_UUID_TEXT
   }
   return status;
 }
+
+ice_status ice_uuid_v7_text(const ice_random *random, int64_t now_ms, char out[ICE_UUID_TEXT_SIZE + 1],
+                            ice_error *err) {
+  enum { TIME_BYTES = 6 };
+  uint8_t bytes[16];
+  ice_status status = random->fill(random->context, bytes, sizeof bytes, err);
+  if (status == ICE_OK) {
+    for (int i = 0; i < TIME_BYTES; i++) {
+      bytes[i] = (uint8_t)((uint64_t)now_ms >> (8 * (TIME_BYTES - 1 - i)));
+    }
+    ice_uuid uuid = with_version(bytes, 7);
+    ice_uuid_format(&uuid, out);
+  }
+  return status;
+}

@@ -21,6 +21,10 @@ ice_uuid ice_uuid_v4(const uint8_t random[16]);
 ICE_MUST_CHECK ice_status ice_uuid_random_text(const ice_random *random, char out[ICE_UUID_TEXT_SIZE + 1],
                                                ice_error *err);
 
+/// The text of a fresh version 7 UUID: milliseconds since 1970, then random bits. Errors: those of the random source.
+ICE_MUST_CHECK ice_status ice_uuid_v7_text(const ice_random *random, int64_t now_ms, char out[ICE_UUID_TEXT_SIZE + 1],
+                                           ice_error *err);
+
 /// The version 5 UUID (SHA-1) of `name` in the name space `space`.
 ICE_MUST_CHECK ice_status ice_uuid_v5(const ice_uuid *space, ice_str name, ice_uuid *out, ice_error *err);
 

@@ -211,6 +211,41 @@ ice_status ice_field_copy(ice_schema *schema, const ice_field *field, ice_field 
   return copy_field(schema, field, out, 0, err);
 }
 
+static const ice_field *top_level_id(const ice_schema *schema, int32_t id) {
+  for (uint32_t i = 0; i < schema->root.field_count; i++) {
+    if (schema->root.fields[i].id == id) {
+      return &schema->root.fields[i];
+    }
+  }
+  return NULL;
+}
+
+ice_status ice_schema_with_names(const ice_schema *schema, const ice_schema *names, ice_schema **out,
+                                 ice_error *err) {
+  ice_schema *copy = NULL;
+  ice_status status = ICE_OK;
+  *out = NULL;
+  ICE_TRY(ice_schema_create(&copy, err));
+  copy->schema_id = schema->schema_id;
+  ICE_TRY(ice_type_set_fields(copy, &copy->root, schema->root.field_count, err));
+  for (uint32_t i = 0; i < schema->root.field_count; i++) {
+    ice_field *field = &copy->root.fields[i];
+    ICE_TRY(ice_field_copy(copy, &schema->root.fields[i], field, err));
+    const ice_field *named = top_level_id(names, field->id);
+    if (named) {
+      ICE_TRY(ice_arena_copy_str(&copy->arena, named->name, &field->name, err));
+    } else if (ice_schema_find_name(names, field->name)) {
+      // No configuration has a name with a zero byte.
+      ICE_TRY(ice_arena_copy_str(&copy->arena, ICE_STR("\0new"), &field->name, err));
+    }
+  }
+  *out = copy;
+  copy = NULL;
+done:
+  ice_schema_unref(copy);
+  return status;
+}
+
 // Depth is bounded by ice_schema_validate and by every builder, so these walks may recurse.
 static const ice_field *find_id(const ice_type *type, int32_t id) {
   for (uint32_t i = 0; i < type->field_count; i++) {
@@ -275,6 +310,13 @@ bool ice_type_equal(const ice_type *a, const ice_type *b) {
     }
   }
   return true;
+}
+
+bool ice_type_widens(const ice_type *from, const ice_type *to) {
+  return (from->kind == ICE_KIND_INT && to->kind == ICE_KIND_LONG) ||
+         (from->kind == ICE_KIND_FLOAT && to->kind == ICE_KIND_DOUBLE) ||
+         (from->kind == ICE_KIND_DECIMAL && to->kind == ICE_KIND_DECIMAL && from->scale == to->scale &&
+          from->precision < to->precision);
 }
 
 size_t ice_type_width(const ice_type *type) {

@@ -86,6 +86,13 @@ ICE_MUST_CHECK ice_status ice_schema_validate(const ice_schema *schema, ice_erro
 /// A deep copy of `field` into the arena of `schema`.
 ICE_MUST_CHECK ice_status ice_field_copy(ice_schema *schema, const ice_field *field, ice_field *out, ice_error *err);
 
+/// A copy of `schema` in which each top-level field has the name that the field of its id has in `names`; a field that is not there
+/// keeps its own, unless another one has it already: then it has none that anybody would look for.
+///
+/// Ownership: `*out` holds one reference. Errors: NO_MEMORY, LIMIT.
+ICE_MUST_CHECK ice_status ice_schema_with_names(const ice_schema *schema, const ice_schema *names, ice_schema **out,
+                                                ice_error *err);
+
 ice_schema *ice_schema_ref(const ice_schema *schema);
 /// Drop a reference; accepts NULL.
 void ice_schema_unref(const ice_schema *schema);
@@ -105,6 +112,10 @@ bool ice_type_equal(const ice_type *a, const ice_type *b);
 /// True when values of one can be copied as values of the other: kinds and parameters agree all the way down, and the
 /// names of struct fields; ids and optionality do not count.
 bool ice_type_same_shape(const ice_type *a, const ice_type *b);
+
+/// True where a column of type `from` may be widened to type `to` (spec, "Schema Evolution"): int to long, float to double,
+/// a decimal to more digits.
+bool ice_type_widens(const ice_type *from, const ice_type *to);
 
 static inline bool ice_kind_nested(ice_kind kind) { return kind >= ICE_KIND_STRUCT; }
 

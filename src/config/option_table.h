@@ -70,16 +70,72 @@ ICE_OPTION(TABLES_LEAD, "tables.lead", TEXT, NULL, NULL, NULL, NULL, 0, 0,
            "The table that holds the position; by default tables.data.")
 ICE_OPTION(TABLES_CREATE, "tables.create", BOOLEAN, "false", NULL, NULL, NULL, 0, 0,
            "Create missing tables at the start of run.")
-ICE_OPTION(CATALOG_TYPE, "catalog.type", CHOICE, "sqlite", "ICEBERG_CATALOG_TYPE", NULL, "sqlite|jdbc", 0, 0,
+ICE_OPTION(
+    EVOLVE, "evolve", CHOICE, "none", NULL, NULL, "none|add|widen", 0, 0,
+    "What a start may change of existing data tables. add: columns of the pipeline that a table lacks, as optional "
+    "ones. widen: that, and int to long, float to double, decimals to more digits.")
+ICE_OPTION(CATALOG_TYPE, "catalog.type", CHOICE, "sqlite", "ICEBERG_CATALOG_TYPE", NULL, "sqlite|jdbc|rest", 0, 0,
            "Kind of catalog; jdbc is another name of sqlite.")
 ICE_OPTION(CATALOG_NAME, "catalog.name", TEXT, "icesink", "ICEBERG_CATALOG_NAME", NULL, NULL, 0, 0,
            "Name of the catalog, as other engines use it.")
-ICE_OPTION(CATALOG_URI, "catalog.uri", TEXT, NULL, "ICEBERG_CATALOG_URI", NULL, NULL, 0, 0,
-           "SQLite file: a path, sqlite:///path or jdbc:sqlite:path.")
+ICE_OPTION(
+    CATALOG_URI, "catalog.uri", TEXT, NULL, "ICEBERG_CATALOG_URI", NULL, NULL, 0, 0,
+    "SQLite file: a path, sqlite:///path or jdbc:sqlite:path. REST catalog: its URL, up to what comes before /v1.")
 ICE_OPTION(CATALOG_WAREHOUSE, "catalog.warehouse", TEXT, NULL, "ICEBERG_WAREHOUSE", NULL, NULL, 0, 0,
-           "Where new tables go: a directory, or a URI.")
+           "Where new tables go: a directory, or a URI. A REST catalog may know its warehouse by a name instead.")
 ICE_OPTION(CATALOG_ALLOWED_LOCATIONS, "catalog.allowed_locations", LIST, NULL, NULL, NULL, NULL, 0, 0,
            "Further places in which tables of the catalog may lie.")
+ICE_OPTION(CATALOG_CREDENTIAL, "catalog.credential", SECRET, NULL, "ICEBERG_CATALOG_CREDENTIAL", NULL, NULL, 0, 0,
+           "REST: id:secret of a client, for tokens of catalog.oauth2_server_uri.")
+ICE_OPTION(CATALOG_TOKEN, "catalog.token", SECRET, NULL, "ICEBERG_CATALOG_TOKEN", NULL, NULL, 0, 0,
+           "REST: a bearer token. Without catalog.credential it is exchanged for a new one when it is refused, where "
+           "catalog.oauth2_server_uri is set.")
+ICE_OPTION(
+    CATALOG_OAUTH2_SERVER_URI, "catalog.oauth2_server_uri", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+    "REST: URL that gives tokens; by default <catalog.uri>/v1/oauth/tokens, which newer servers no longer have.")
+ICE_OPTION(CATALOG_SCOPE, "catalog.scope", TEXT, "catalog", NULL, NULL, NULL, 0, 0, "REST: scope to ask tokens for.")
+ICE_OPTION(CATALOG_AUDIENCE, "catalog.audience", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+           "REST: audience to ask tokens for, where the server wants one.")
+ICE_OPTION(CATALOG_RESOURCE, "catalog.resource", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+           "REST: resource to ask tokens for, where the server wants one.")
+ICE_OPTION(CATALOG_SIGV4_SERVICE, "catalog.sigv4_service", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+           "REST: sign requests as AWS's services want it, for this one: glue, s3tables or execute-api.")
+ICE_OPTION(CATALOG_SIGV4_REGION, "catalog.sigv4_region", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+           "REST: region to sign for; by default store.s3.region.")
+ICE_OPTION(CATALOG_HEADERS, "catalog.headers", TREE, NULL, NULL, NULL, NULL, 0, 0,
+           "REST: headers to send with every request, by name.")
+ICE_OPTION(CATALOG_CA_FILE, "catalog.ca_file", PATH, NULL, NULL, NULL, NULL, 0, 0,
+           "REST: certificates to trust for the catalog and its token endpoint, in place of the system's.")
+ICE_OPTION(CATALOG_CLIENT_CERTIFICATE, "catalog.client_certificate", PATH, NULL, NULL, NULL, NULL, 0, 0,
+           "REST: PEM file with the certificate that the catalog asks of its clients.")
+ICE_OPTION(CATALOG_CLIENT_KEY, "catalog.client_key", PATH, NULL, NULL, NULL, NULL, 0, 0,
+           "REST: PEM file with its key; by default the same file.")
+ICE_OPTION(
+    CATALOG_ATOMIC_TRANSACTIONS, "catalog.atomic_transactions", CHOICE, "auto", NULL, NULL, "auto|yes|no", 0, 0,
+    "REST: whether the server decides all tables of a transaction together. auto: where it says that it is Nessie. "
+    "Never yes for a server that only has the endpoint; docs/compatibility.md lists those that were seen.")
+ICE_OPTION(
+    CATALOG_ACCESS_DELEGATION, "catalog.access_delegation", CHOICE, "auto", NULL, NULL, "auto|yes|no", 0, 0,
+    "REST: ask the catalog for access to each table's objects (vended credentials, remote signing). auto: where "
+    "store.s3.access_key is not set.")
+ICE_OPTION(STORE_S3_ENDPOINT, "store.s3.endpoint", TEXT, NULL, "S3_ENDPOINT", NULL, NULL, 0, 0,
+           "URL of the object store; without it a REST catalog may give one, else it is AWS's.")
+ICE_OPTION(STORE_S3_ACCESS_KEY, "store.s3.access_key", TEXT, NULL, "S3_ACCESS_KEY", NULL, NULL, 0, 0,
+           "Access key id. Without it credentials are looked for where AWS's programs do.")
+ICE_OPTION(STORE_S3_SECRET_KEY, "store.s3.secret_key", SECRET, NULL, "S3_SECRET_KEY", NULL, NULL, 0, 0,
+           "Secret access key.")
+ICE_OPTION(STORE_S3_SESSION_TOKEN, "store.s3.session_token", SECRET, NULL, "S3_SESSION_TOKEN", NULL, NULL, 0, 0,
+           "Session token of a temporary key.")
+ICE_OPTION(STORE_S3_PROFILE, "store.s3.profile", TEXT, NULL, NULL, NULL, NULL, 0, 0,
+           "Profile of the shared AWS files; by default AWS_PROFILE.")
+ICE_OPTION(STORE_S3_PATH_STYLE, "store.s3.path_style", BOOLEAN, NULL, "S3_PATH_STYLE_ACCESS", NULL, NULL, 0, 0,
+           "Address objects as <endpoint>/<bucket>/<key>; by default where store.s3.endpoint is set.")
+ICE_OPTION(STORE_S3_REGION, "store.s3.region", TEXT, NULL, "S3_REGION AWS_REGION AWS_DEFAULT_REGION", NULL, NULL, 0,
+           0, "Region; without it a REST catalog may give one, else us-east-1.")
+ICE_OPTION(STORE_S3_BUCKET, "store.s3.bucket", TEXT, NULL, "S3_BUCKET", NULL, NULL, 0, 0,
+           "Bucket of the warehouse, where catalog.warehouse is not set: s3://<bucket>/warehouse.")
+ICE_OPTION(STORE_S3_CA_FILE, "store.s3.ca_file", PATH, NULL, NULL, NULL, NULL, 0, 0,
+           "Certificates to trust for the object store, in place of the system's.")
 ICE_OPTION(WRITE_BATCH_SIZE, "write.batch_size", INTEGER, "1000", "BATCH_SIZE", NULL, NULL, 1, 10000000,
            "Rows that are handed from decoding to writing together. A batch closes no file.")
 ICE_OPTION(WRITE_BATCH_TIMEOUT, "write.batch_timeout", DURATION, "10s", "BATCH_TIMEOUT_SECONDS", "s", NULL, 1,

@@ -23,9 +23,13 @@ typedef struct ice_http_header {
 
 typedef struct ice_http_options {
   int64_t connect_timeout_ms;  ///< 0: 10 s
-  /// The request fails when nothing moved in either direction for this long, rounded up to seconds; 0: 30 s.
+  /// The request fails when nothing moved in either direction for this long; 0: 30 s.
   int64_t silence_timeout_ms;
-  const char *ca_file;  ///< authorities to trust in place of the system's; NULL: the system's
+  const char *ca_file;             ///< authorities to trust in place of the system's; NULL: the system's
+  const char *client_certificate;  ///< PEM file that the server may ask for; NULL: none
+  const char *client_key;          ///< PEM file; NULL: in the certificate's
+  const char
+      *proxy;  ///< URL of a proxy; "": none; NULL: as http_proxy, https_proxy and no_proxy of the environment say
   /// Set by anybody: a request under way ends with CANCELLED. May be NULL.
   const _Atomic bool *stop;
 } ice_http_options;
@@ -61,6 +65,9 @@ void ice_http_response_deinit(ice_http_response *response);
 /// response.
 ice_str ice_http_response_header(const ice_http_response *response, const char *name);
 
+/// The time of the Date header in microseconds since 1970; false where there is none.
+bool ice_http_response_date(const ice_http_response *response, int64_t *out_us);
+
 typedef struct ice_http_client ice_http_client;
 
 /// Ownership: `*out` is the caller's to destroy; the options' texts are copied, `stop` is borrowed. Errors:
@@ -73,7 +80,8 @@ void ice_http_client_destroy(ice_http_client *client);
 /// Send a request and take the answer. OK means that the server answered, whatever its status says.
 ///
 /// Never follows a redirect: 3xx is an answer like others, and credentials go to the host that they were given for.
-/// Never sends a request twice, but for a kept connection that the server had closed before it took a byte.
+/// Never sends a request twice, but for GET and HEAD on a kept connection that ended before an answer; for the others that is an
+/// error, and `maybe_sent`.
 /// Errors: IO (RETRYABLE: no connection, reset; origin_code is libcurl's), TIMEOUT (RETRYABLE), AUTH (the server's
 ///   certificate is not trusted), LIMIT (body, headers), CANCELLED, INVALID_ARGUMENT (URL, headers), NO_MEMORY.
 /// Threads: one at a time.

@@ -377,8 +377,13 @@ ice_ancestry ice_table_is_ancestor(const ice_table_metadata *metadata, int64_t a
     if (!at) {
       return ICE_ANCESTRY_UNKNOWN;
     }
-    if (!at->has_parent || (sequence_number > 0 && at->sequence_number <= sequence_number)) {
+    if (sequence_number > 0 && at->sequence_number <= sequence_number) {
       return ICE_ANCESTRY_NO;
+    }
+    if (!at->has_parent) {
+      // Some catalogs show the newest snapshot alone, and without its parent: only the first one of all has none for certain.
+      bool known = at->sequence_number <= 1 || ice_table_find_snapshot(metadata, ancestor);
+      return known ? ICE_ANCESTRY_NO : ICE_ANCESTRY_UNKNOWN;
     }
     id = at->parent_snapshot_id;
   }

@@ -93,7 +93,9 @@ typedef enum ice_ancestry { ICE_ANCESTRY_NO, ICE_ANCESTRY_YES, ICE_ANCESTRY_UNKN
 
 /// Is `ancestor` reached from `snapshot` over parents (a snapshot is its own ancestor)? UNKNOWN where the walk ends
 /// at a parent that the metadata no longer has, and has not come below `sequence_number`, which is the ancestor's (0: not
-/// known): it falls from child to parent, so a walk that comes to it elsewhere has passed the ancestor's place.
+/// known): it falls from child to parent, so a walk that comes to it elsewhere has passed the ancestor's place. UNKNOWN too where
+/// the walk ends at a snapshot without a parent that is not the table's first, and the ancestor is not shown: a catalog may
+/// hide history.
 ice_ancestry ice_table_is_ancestor(const ice_table_metadata *metadata, int64_t ancestor, int64_t sequence_number,
                                    int64_t snapshot);
 

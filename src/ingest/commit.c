@@ -64,6 +64,9 @@ ice_status ice_lead_load(const ice_committer *committer, ice_table_ident ident, 
   ice_str text;
   ice_status status = ICE_OK;
   ICE_TRY(ice_catalog_load_table(committer->catalog, ident, &out->table, err));
+  if (committer->watch) {
+    committer->watch(committer->watcher, ident, out->table.metadata);
+  }
   ICE_TRY(check_uuid(committer, ident, out, err));
   ICE_TRY(read_property(committer, &out->table, ICE_PROPERTY_POSITION, &text, &key, err));
   if (text.data) {
@@ -369,20 +372,39 @@ static ice_status build_followers(const ice_committer *committer, const ice_lead
 
 // Deciding ----------------------------------------------------------------------------------------------------------
 
-static void discard_lists(const ice_committer *committer, attempt *a) {
+// The attempt was refused. From a remote catalog that may be the answer to a second copy of a request that was applied: then the
+// files that it names are kept, those of the epoch for good.
+static void give_up(const ice_committer *committer, ice_epoch *epoch, attempt *a) {
   for (uint32_t i = 0; i < ICE_COMMIT_TABLES_MAX; i++) {
-    ice_build_discard(committer, &a->builds[i]);
+    if (!committer->catalog->remote) {
+      ice_build_discard(committer, &a->builds[i]);
+    } else if (a->builds[i].manifest_list) {
+      // One that cannot be remembered is found by `maintain orphans`.
+      (void)!ice_epoch_keep_list(epoch, ice_str_of(a->builds[i].manifest_list), NULL);
+    }
   }
+  epoch->unknown = epoch->unknown || committer->catalog->remote;
+}
+
+// This attempt was applied, so no other one of the epoch is or will be: each asserts that the position has not moved.
+static void discard_kept(const ice_committer *committer, ice_epoch *epoch) {
+  for (uint32_t i = 0; i < epoch->kept_list_count; i++) {
+    (void)!ice_store_remove(committer->catalog->store, epoch->kept_lists[i], NULL);
+  }
+  epoch->kept_list_count = 0;
 }
 
 static ice_status send(const ice_committer *committer, ice_epoch *epoch, attempt *a, ice_attempt *outcome,
                        ice_error *err) {
   ice_status status = ice_catalog_commit(committer->catalog, a->commits, a->count, err);
   switch (status) {
-    case ICE_OK: *outcome = ICE_ATTEMPT_DONE; return ICE_OK;
+    case ICE_OK:
+      discard_kept(committer, epoch);
+      *outcome = ICE_ATTEMPT_DONE;
+      return ICE_OK;
     case ICE_CONFLICT:
       ice_observe_count(committer->observer, "icesink_commit_conflicts_total", (ice_str){0}, 1);
-      discard_lists(committer, a);
+      give_up(committer, epoch, a);
       *outcome = ICE_ATTEMPT_AGAIN;
       return ICE_OK;
     case ICE_COMMIT_UNKNOWN:
@@ -404,7 +426,7 @@ static ice_status send(const ice_committer *committer, ice_epoch *epoch, attempt
     case ICE_CANCELLED:
     case ICE_INTERNAL: break;
   }
-  discard_lists(committer, a);
+  give_up(committer, epoch, a);
   return status;
 }
 
@@ -418,6 +440,51 @@ static ice_status finish_after_commit(const ice_committer *committer, const ice_
     ice_lead_deinit(&lead);
   }
   return status;
+}
+
+// Whether all tables show what one request gave them. Followers come before the lead: neighbours may commit between the loads, and
+// an epoch of theirs is in the lead first. What cannot be loaded is seen by the next attempt, which loads it anyway.
+static bool was_torn(const ice_committer *committer, const ice_lead *lead, const ice_epoch *epoch, const attempt *a,
+                     bool *lead_has_it) {
+  bool torn = false;
+  bool parts = false;
+  *lead_has_it = true;
+  for (uint32_t i = 1; i < epoch->table_count; i++) {
+    ice_follower follower;
+    if (epoch->tables[i].has_manifest &&
+        ice_follower_load(committer, epoch->tables[i].ident, lead, &follower, NULL) == ICE_OK) {
+      parts = true;
+      torn = torn || !follower.taken.present || follower.taken.epoch < a->number;
+      ice_follower_deinit(&follower);
+    }
+  }
+  ice_lead now;
+  if (parts && ice_lead_load(committer, epoch->tables[0].ident, &now, NULL) == ICE_OK) {
+    *lead_has_it = now.position.epoch >= a->number;
+    ice_lead_deinit(&now);
+  }
+  return torn || !*lead_has_it;
+}
+
+// A catalog that answered a commit of several tables and kept only some of them is used for one table at a time from now on.
+// A lost lead is for the next attempt, which finds its followers ahead; a lost follower is pending in the lead.
+static void read_back(const ice_committer *committer, const ice_lead *lead, ice_epoch *epoch, const attempt *a,
+                      ice_attempt *outcome) {
+  bool lead_has_it;
+  if (!was_torn(committer, lead, epoch, a, &lead_has_it)) {
+    return;
+  }
+  const ice_log_field field = ICE_LOG_NUMBER("epoch", a->number);
+  ice_observe_log(
+      committer->observer, ICE_LOG_ERROR,
+      ICE_STR("The catalog kept only a part of a commit of several tables; from now on it gets one table at "
+              "a time. Set catalog.atomic_transactions: no"),
+      &field, 1);
+  ice_observe_count(committer->observer, "icesink_commits_torn_total", (ice_str){0}, 1);
+  committer->catalog->atomic = false;
+  // Some table has its part.
+  epoch->unknown = true;
+  *outcome = lead_has_it ? ICE_ATTEMPT_DONE : ICE_ATTEMPT_AGAIN;
 }
 
 static ice_status commit_from(const ice_committer *committer, const ice_lead *lead, ice_epoch *epoch,
@@ -437,6 +504,9 @@ static ice_status commit_from(const ice_committer *committer, const ice_lead *le
     ICE_TRY(build_followers(committer, lead, epoch, a, err));
   }
   ICE_TRY(send(committer, epoch, a, outcome, err));
+  if (*outcome == ICE_ATTEMPT_DONE && a->count > 1 && committer->catalog->remote) {
+    read_back(committer, lead, epoch, a, outcome);
+  }
   if (*outcome == ICE_ATTEMPT_DONE && !committer->catalog->atomic) {
     // The epoch is decided whatever becomes of this: what is pending is finished by whoever comes next.
     if (finish_after_commit(committer, epoch, err) != ICE_OK) {

@@ -24,6 +24,20 @@ typedef struct ice_policies {
   bool start_renamed;      ///< on_renamed: start
 } ice_policies;
 
+/// Manifest lists that were written last, by location: no object of that name will ever be another, so the next commit on top of one
+/// need not read it.
+enum { ICE_LISTS_KEPT = 8, ICE_LIST_BYTES_KEPT_MAX = 1 << 20 };
+typedef struct ice_list_memory {
+  struct {
+    ice_bytes location;
+    ice_bytes text;
+  } lists[ICE_LISTS_KEPT];
+  uint32_t next;
+} ice_list_memory;
+
+void ice_list_memory_init(ice_list_memory *memory);
+void ice_list_memory_deinit(ice_list_memory *memory);
+
 typedef struct ice_committer {
   ice_catalog *catalog;
   const ice_port *port;
@@ -35,6 +49,10 @@ typedef struct ice_committer {
   uint32_t table_count;
   /// The lead must be this one; empty: any.
   ice_str lead_uuid;
+  ice_list_memory *lists;  ///< NULL: none are remembered
+  /// Told of every table as it is loaded for an attempt; `watcher` is its first argument. May be NULL.
+  void (*watch)(void *watcher, ice_table_ident ident, const ice_table_metadata *metadata);
+  void *watcher;
 } ice_committer;
 
 /// The lead as one load showed it: everything that an attempt checks and builds comes from it.

@@ -4,6 +4,45 @@
 
 enum { BUILD_BYTES_MAX = 1 << 30, LOCATION_MAX = 1 << 16 };
 
+void ice_list_memory_init(ice_list_memory *memory) {
+  memory->next = 0;
+  for (uint32_t i = 0; i < ICE_LISTS_KEPT; i++) {
+    ice_bytes_init(&memory->lists[i].location, LOCATION_MAX);
+    ice_bytes_init(&memory->lists[i].text, ICE_LIST_BYTES_KEPT_MAX);
+  }
+}
+
+void ice_list_memory_deinit(ice_list_memory *memory) {
+  for (uint32_t i = 0; i < ICE_LISTS_KEPT; i++) {
+    ice_bytes_deinit(&memory->lists[i].location);
+    ice_bytes_deinit(&memory->lists[i].text);
+  }
+}
+
+// One that does not fit is read when it is needed.
+static void remember_list(ice_list_memory *memory, ice_str location, ice_str text) {
+  if (!memory || text.size > ICE_LIST_BYTES_KEPT_MAX) {
+    return;
+  }
+  ice_bytes *name = &memory->lists[memory->next].location;
+  ice_bytes *kept = &memory->lists[memory->next].text;
+  memory->next = (memory->next + 1) % ICE_LISTS_KEPT;
+  ice_bytes_clear(name);
+  ice_bytes_clear(kept);
+  if (ice_bytes_append_str(kept, text, NULL) != ICE_OK || ice_bytes_append_str(name, location, NULL) != ICE_OK) {
+    ice_bytes_clear(name);
+  }
+}
+
+static ice_str remembered_list(const ice_list_memory *memory, ice_str location) {
+  for (uint32_t i = 0; memory && i < ICE_LISTS_KEPT; i++) {
+    if (memory->lists[i].location.size > 0 && ice_str_equal(ice_bytes_str(&memory->lists[i].location), location)) {
+      return ice_bytes_str(&memory->lists[i].text);
+    }
+  }
+  return (ice_str){0};
+}
+
 static ice_status read_manifest_list(const ice_committer *committer, const ice_table *table, ice_arena *arena,
                                      ice_manifest_file **out, uint32_t *count, ice_error *err) {
   *out = NULL;
@@ -19,8 +58,12 @@ static ice_status read_manifest_list(const ice_committer *committer, const ice_t
   ice_bytes text;
   ice_bytes_init(&text, BUILD_BYTES_MAX);
   ice_status status = ICE_OK;
-  ICE_TRY(ice_store_read_all(committer->catalog->store, head->manifest_list, &text, err));
-  status = ice_manifest_list_read(ice_bytes_str(&text), arena, out, count, err);
+  ice_str known = remembered_list(committer->lists, head->manifest_list);
+  if (!known.data) {
+    ICE_TRY(ice_store_read_all(committer->catalog->store, head->manifest_list, &text, err));
+    known = ice_bytes_str(&text);
+  }
+  status = ice_manifest_list_read(known, arena, out, count, err);
   if (status != ICE_OK) {
     ice_error_prepend(err, "%.*s", ICE_STR_ARG(head->manifest_list));
   }
@@ -88,6 +131,7 @@ ice_status ice_build_append(const ice_committer *committer, const ice_build_opti
   if (!out->manifest_list) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a location");
   }
+  remember_list(committer->lists, append.manifest_list_location, ice_bytes_str(&out->append.manifest_list));
 done:
   ice_bytes_deinit(&location);
   return status;

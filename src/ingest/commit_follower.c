@@ -18,6 +18,9 @@ ice_status ice_follower_load(const ice_committer *committer, ice_table_ident ide
   ice_bytes_init(&key, PROPERTY_MAX);
   ice_status status = ICE_OK;
   ICE_TRY(ice_catalog_load_table(committer->catalog, ident, &out->table, err));
+  if (committer->watch) {
+    committer->watch(committer->watcher, ident, out->table.metadata);
+  }
   ICE_TRY(ice_sink_property(ICE_PROPERTY_EPOCH, committer->sink, &key, err));
   ice_str text = ice_table_property(out->table.metadata, ice_bytes_str(&key));
   if (!text.data) {
@@ -139,7 +142,7 @@ static ice_status append_part(const ice_committer *committer, const ice_lead *le
   ice_table_commit commit = {.ident = ident, .change = ice_build_change(&build), .base = &follower->table};
   status = ice_catalog_commit(committer->catalog, &commit, 1, err);
   if (status == ICE_CONFLICT || status == ICE_COMMIT_UNKNOWN) {
-    if (status == ICE_CONFLICT) {
+    if (status == ICE_CONFLICT && !committer->catalog->remote) {
       ice_build_discard(committer, &build);
     }
     *step = FINISH_AGAIN;

@@ -30,22 +30,31 @@ void ice_epoch_deinit(ice_epoch *epoch) {
   *epoch = (ice_epoch){0};
 }
 
-ice_status ice_epoch_add_file(ice_epoch *epoch, ice_str location, ice_error *err) {
-  if (epoch->file_count == epoch->file_capacity) {
-    uint32_t capacity = epoch->file_capacity == 0 ? 32 : epoch->file_capacity * 2;
-    ice_str *files = ice_arena_alloc_array(&epoch->arena, capacity, sizeof *files, err);
-    if (!files) {
+static ice_status add_location(ice_epoch *epoch, ice_str location, ice_str **list, uint32_t *count,
+                               uint32_t *capacity, ice_error *err) {
+  if (*count == *capacity) {
+    uint32_t larger = *capacity == 0 ? 32 : *capacity * 2;
+    ice_str *grown = ice_arena_alloc_array(&epoch->arena, larger, sizeof *grown, err);
+    if (!grown) {
       return err ? err->status : ICE_NO_MEMORY;
     }
-    if (epoch->file_count > 0) {
-      memcpy(files, epoch->files, epoch->file_count * sizeof *files);
+    if (*count > 0) {
+      memcpy(grown, *list, *count * sizeof *grown);
     }
-    epoch->files = files;
-    epoch->file_capacity = capacity;
+    *list = grown;
+    *capacity = larger;
   }
-  ice_status status = ice_arena_copy_str(&epoch->arena, location, &epoch->files[epoch->file_count], err);
-  epoch->file_count += status == ICE_OK;
+  ice_status status = ice_arena_copy_str(&epoch->arena, location, &(*list)[*count], err);
+  *count += status == ICE_OK;
   return status;
+}
+
+ice_status ice_epoch_add_file(ice_epoch *epoch, ice_str location, ice_error *err) {
+  return add_location(epoch, location, &epoch->files, &epoch->file_count, &epoch->file_capacity, err);
+}
+
+ice_status ice_epoch_keep_list(ice_epoch *epoch, ice_str location, ice_error *err) {
+  return add_location(epoch, location, &epoch->kept_lists, &epoch->kept_list_count, &epoch->kept_list_capacity, err);
 }
 
 uint32_t ice_epoch_discard(ice_epoch *epoch, ice_store *store) {

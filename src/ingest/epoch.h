@@ -59,6 +59,10 @@ typedef struct ice_epoch {
   uint32_t file_count;
   uint32_t file_capacity;
   uint32_t attempts;
+  /// Manifest lists of attempts that were answered by something else than OK, and are kept because the catalog is remote.
+  ice_str *kept_lists;
+  uint32_t kept_list_count;
+  uint32_t kept_list_capacity;
   /// Some attempt may have been applied: its files must never be deleted by the writer.
   bool unknown;
 } ice_epoch;
@@ -71,6 +75,9 @@ void ice_epoch_deinit(ice_epoch *epoch);
 
 /// Remember a file that was made for the epoch.
 ICE_MUST_CHECK ice_status ice_epoch_add_file(ice_epoch *epoch, ice_str location, ice_error *err);
+
+/// Remember the manifest list of an attempt whose fate the catalog does not prove.
+ICE_MUST_CHECK ice_status ice_epoch_keep_list(ice_epoch *epoch, ice_str location, ice_error *err);
 
 /// Delete the epoch's files where that is safe (no attempt is unknown); what cannot be deleted stays for
 /// `maintain orphans`. Returns the number of files left behind.

@@ -18,6 +18,10 @@ struct ice_ingest {
   ice_ingest_options options;
   ice_committer committer;
   ice_table *tables;
+  ice_schema **names;    ///< per table: its schema when the ingest was opened
+  ice_schema **schemas;  ///< per table: its schema now, with the names of then
+  bool tables_changed;
+  ice_list_memory lists;
   ice_table_writer **writers;
   ice_table_ident *order;  ///< the lead first
   uint32_t *order_of;      ///< index in `order` of each table
@@ -60,8 +64,35 @@ static ice_status open_table(ice_ingest *ingest, uint32_t index, ice_error *err)
                                      .scratch = ingest->scratch,
                                      .write = options->write};
   ICE_TRY(ice_table_writer_create(&writer, &ingest->writers[index], err));
+  const ice_schema *schema = ice_table_current_schema(ingest->tables[index].metadata);
+  if (!ingest->names[index]) {
+    ingest->names[index] = ice_schema_ref(schema);
+  }
+  ICE_TRY(ice_schema_with_names(schema, ingest->names[index], &ingest->schemas[index], err));
 done:
   return status;
+}
+
+static void close_table(ice_ingest *ingest, uint32_t index) {
+  ice_table_writer_destroy(ingest->writers[index]);
+  ingest->writers[index] = NULL;
+  ice_table_deinit(&ingest->tables[index]);
+  ice_schema_unref(ingest->schemas[index]);
+  ingest->schemas[index] = NULL;
+}
+
+// Notices a table that is not as its writer has it. Another table of that name is for the protocol to meet.
+static void watch_table(void *watcher, ice_table_ident ident, const ice_table_metadata *metadata) {
+  ice_ingest *ingest = watcher;
+  for (uint32_t i = 0; i < ingest->options.table_count; i++) {
+    const ice_table_metadata *known = ingest->tables[i].metadata;
+    if (known && ice_str_equal(ident.name, ingest->options.tables[i].name) &&
+        ice_str_equal(ident.namespace_name, ingest->options.tables[i].namespace_name) &&
+        ice_str_equal(known->uuid, metadata->uuid)) {
+      ingest->tables_changed = ingest->tables_changed || known->current_schema_id != metadata->current_schema_id ||
+                               known->default_spec_id != metadata->default_spec_id;
+    }
+  }
 }
 
 ice_status ice_ingest_open(const ice_ingest_options *options, ice_ingest **out, ice_error *err) {
@@ -73,19 +104,26 @@ ice_status ice_ingest_open(const ice_ingest_options *options, ice_ingest **out, 
   }
   ingest->options = *options;
   ingest->spill.file = -1;
+  ice_list_memory_init(&ingest->lists);
   ingest->committer = (ice_committer){.catalog = options->catalog,
                                       .port = options->port,
                                       .observer = options->observer,
                                       .sink = options->sink,
                                       .policies = options->policies,
                                       .tables = options->tables,
-                                      .table_count = options->table_count};
+                                      .table_count = options->table_count,
+                                      .lists = &ingest->lists,
+                                      .watch = watch_table,
+                                      .watcher = ingest};
   uint32_t count = options->table_count;
   ingest->tables = calloc(count, sizeof *ingest->tables);
+  ingest->names = calloc(count, sizeof(ice_schema *));
+  ingest->schemas = calloc(count, sizeof(ice_schema *));
   ingest->writers = calloc(count, sizeof(ice_table_writer *));
   ingest->order = calloc(count, sizeof *ingest->order);
   ingest->order_of = calloc(count, sizeof *ingest->order_of);
-  if (!ingest->tables || !ingest->writers || !ingest->order || !ingest->order_of) {
+  if (!ingest->tables || !ingest->names || !ingest->schemas || !ingest->writers || !ingest->order ||
+      !ingest->order_of) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for %u tables", count);
   }
   ICE_TRY(order_tables(ingest));
@@ -106,29 +144,62 @@ void ice_ingest_destroy(ice_ingest *ingest) {
   if (!ingest) {
     return;
   }
-  if (ingest->writers) {
+  bool has_tables = ingest->tables && ingest->names && ingest->schemas && ingest->writers;
+  if (has_tables) {
     ice_ingest_drop(ingest);
   }
-  for (uint32_t i = 0; i < ingest->options.table_count; i++) {
-    if (ingest->writers) {
-      ice_table_writer_destroy(ingest->writers[i]);
-    }
-    if (ingest->tables) {
-      ice_table_deinit(&ingest->tables[i]);
-    }
+  for (uint32_t i = 0; has_tables && i < ingest->options.table_count; i++) {
+    close_table(ingest, i);
+    ice_schema_unref(ingest->names[i]);
   }
   free(ingest->tables);
+  free(ingest->names);
+  free(ingest->schemas);
   free(ingest->writers);
   free(ingest->order);
   free(ingest->order_of);
   free(ingest->partitions);
+  ice_list_memory_deinit(&ingest->lists);
   ice_parquet_scratch_destroy(ingest->scratch);
   ice_spill_deinit(&ingest->spill);
   free(ingest);
 }
 
-const ice_schema *ice_ingest_schema(const ice_ingest *ingest, uint32_t index) {
-  return ice_table_current_schema(ingest->tables[index].metadata);
+const ice_schema *ice_ingest_schema(const ice_ingest *ingest, uint32_t index) { return ingest->schemas[index]; }
+
+bool ice_ingest_tables_changed(const ice_ingest *ingest) { return ingest->tables_changed; }
+
+static ice_status reload_table(ice_ingest *ingest, uint32_t index, ice_error *err) {
+  ice_table before = ingest->tables[index];
+  ice_table_writer_totals written = ice_table_writer_get_totals(ingest->writers[index]);
+  ingest->totals.files += written.files;
+  ingest->totals.bytes += written.bytes;
+  ingest->tables[index] = (ice_table){0};
+  close_table(ingest, index);
+  ice_status status = ICE_OK;
+  ICE_TRY(open_table(ingest, index, err));
+  if (!ice_str_equal(before.metadata->uuid, ingest->tables[index].metadata->uuid)) {
+    ice_error_set(err, ICE_INVALID_STATE, "table %.*s.%.*s was recreated while the sink ran; start the sink again",
+                  ICE_IDENT_ARG(ingest->options.tables[index]));
+    status = ice_policy_error(err);
+  }
+done:
+  ice_table_deinit(&before);
+  return status;
+}
+
+ice_status ice_ingest_reload(ice_ingest *ingest, ice_error *err) {
+  ice_status status = ICE_OK;
+  if (ingest->dirty || ingest->deciding) {
+    return ice_error_set(err, ICE_INVALID_STATE, "an epoch is open");
+  }
+  for (uint32_t i = 0; i < ingest->options.table_count; i++) {
+    ICE_TRY(reload_table(ingest, i, err));
+  }
+  ingest->committer.lead_uuid = ingest->tables[ingest->options.lead].metadata->uuid;
+  ingest->tables_changed = false;
+done:
+  return status;
 }
 
 void ice_ingest_drop(ice_ingest *ingest) {
@@ -304,6 +375,15 @@ static ice_status take_range(ice_ingest *ingest, const ice_source *source, const
   return ICE_OK;
 }
 
+// The rows were made for the columns' names as they were bound; the table may have other names for them by now.
+static ice_status append_batch(ice_ingest *ingest, uint32_t index, const ice_batch *batch, ice_error *err) {
+  ice_batch renamed = *batch;
+  if (batch->schema == ingest->schemas[index]) {
+    renamed.schema = ice_table_current_schema(ingest->tables[index].metadata);
+  }
+  return ice_table_writer_append(ingest->writers[index], &renamed, err);
+}
+
 ice_status ice_ingest_add(ice_ingest *ingest, const ice_source *source, const ice_chunk_range *ranges,
                           size_t range_count, const ice_pipeline_output *output, ice_error *err) {
   const ice_pipeline_counts *counts = &output->counts;
@@ -313,9 +393,9 @@ ice_status ice_ingest_add(ice_ingest *ingest, const ice_source *source, const ic
     ICE_TRY(take_range(ingest, source, &ranges[i], err));
   }
   for (uint32_t i = 0; i < output->table_count; i++) {
-    ICE_TRY(ice_table_writer_append(ingest->writers[i], &output->tables[i], err));
+    ICE_TRY(append_batch(ingest, i, &output->tables[i], err));
   }
-  ICE_TRY(ice_table_writer_append(ingest->writers[dead_letters], &output->dead_letters, err));
+  ICE_TRY(append_batch(ingest, dead_letters, &output->dead_letters, err));
   ICE_TRY(relieve_memory(ingest, err));
   ingest->open_counts.records += counts->records;
   ingest->open_counts.elements += counts->elements;
@@ -327,6 +407,10 @@ ice_status ice_ingest_add(ice_ingest *ingest, const ice_source *source, const ic
   }
 done:
   return status;
+}
+
+ice_status ice_ingest_drive(ice_ingest *ingest, ice_error *err) {
+  return ice_store_drive(ingest->options.catalog->store, 0, err);
 }
 
 bool ice_ingest_dirty(const ice_ingest *ingest) { return ingest->dirty; }
@@ -389,6 +473,9 @@ ice_status ice_ingest_close(ice_ingest *ingest, const ice_source *source, ice_er
   }
   ICE_TRY(collect_ranges(ingest, source, &epoch, err));
   epoch.counts = ingest->open_counts;
+  for (uint32_t i = 0; i < options->table_count; i++) {
+    ICE_TRY(ice_table_writer_submit(ingest->writers[i], err));
+  }
   for (uint32_t i = 0; i < options->table_count; i++) {
     ICE_TRY(ice_table_writer_close(ingest->writers[i], &epoch, ingest->order_of[i], err));
   }

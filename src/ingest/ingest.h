@@ -37,8 +37,18 @@ ICE_MUST_CHECK ice_status ice_ingest_open(const ice_ingest_options *options, ice
 /// Drops the open epoch. Accepts NULL.
 void ice_ingest_destroy(ice_ingest *ingest);
 
-/// Schema of table `index` as loaded; lives as long as the ingest.
+/// Schema of table `index` as loaded last, each column under the name that it had when the ingest was opened: what was bound by name
+/// then stays bound by field id. Lives until the next ice_ingest_reload.
 const ice_schema *ice_ingest_schema(const ice_ingest *ingest, uint32_t index);
+
+/// True when a load has shown a table with another schema or partition spec than its writer has.
+bool ice_ingest_tables_changed(const ice_ingest *ingest);
+
+/// Load the tables again and make writers for what they are now.
+///
+/// Errors: INVALID_STATE (an epoch is open or waits for its decision), and those of ice_ingest_open; the ingest can only be
+/// destroyed then.
+ICE_MUST_CHECK ice_status ice_ingest_reload(ice_ingest *ingest, ice_error *err);
 
 /// Find the sink's position, or commit its first one, finish what is pending, correct by policy what was moved
 /// meanwhile, and seek every partition of the source.
@@ -53,6 +63,9 @@ ICE_MUST_CHECK ice_status ice_ingest_start(ice_ingest *ingest, ice_source *sourc
 ///   dropped then (ice_ingest_drop) and the source sought anew (ice_ingest_start).
 ICE_MUST_CHECK ice_status ice_ingest_add(ice_ingest *ingest, const ice_source *source, const ice_chunk_range *ranges,
                                          size_t range_count, const ice_pipeline_output *output, ice_error *err);
+
+/// Move on what the store has under way, without waiting, so that uploads overlap with what is done between the writes.
+ICE_MUST_CHECK ice_status ice_ingest_drive(ice_ingest *ingest, ice_error *err);
 
 /// True when the open epoch has consumed anything.
 bool ice_ingest_dirty(const ice_ingest *ingest);

@@ -405,14 +405,20 @@ done:
   return status;
 }
 
-ice_status ice_table_writer_close(ice_table_writer *writer, ice_epoch *epoch, uint32_t index, ice_error *err) {
-  ice_status status = ICE_OK;
+ice_status ice_table_writer_submit(ice_table_writer *writer, ice_error *err) {
   for (size_t i = 0; i < writer->partitions.count; i++) {
     partition_file *partition = writer->partitions.entries[i].value;
-    if (partition->is_open) {
-      ICE_TRY(close_file(writer, partition, err));
+    ice_status status = partition->is_open ? close_file(writer, partition, err) : ICE_OK;
+    if (status != ICE_OK) {
+      return status;
     }
   }
+  return ICE_OK;
+}
+
+ice_status ice_table_writer_close(ice_table_writer *writer, ice_epoch *epoch, uint32_t index, ice_error *err) {
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_table_writer_submit(writer, err));
   if (writer->closed_count == 0) {
     goto done;
   }

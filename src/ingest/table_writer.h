@@ -42,6 +42,10 @@ void ice_table_writer_destroy(ice_table_writer *writer);
 /// Errors: those of the store and the Parquet writer; the open epoch is to be dropped then (ice_table_writer_discard).
 ICE_MUST_CHECK ice_status ice_table_writer_append(ice_table_writer *writer, const ice_batch *batch, ice_error *err);
 
+/// Finish all files and have the store begin to make them durable, so that several tables' files go out together. The next call is
+/// ice_table_writer_close or ice_table_writer_discard.
+ICE_MUST_CHECK ice_status ice_table_writer_submit(ice_table_writer *writer, ice_error *err);
+
 /// Finish all files, wait until they are durable, write their manifest, and put it into part `index` of the epoch. Without
 /// rows the part stays without a manifest.
 ICE_MUST_CHECK ice_status ice_table_writer_close(ice_table_writer *writer, ice_epoch *epoch, uint32_t index,

@@ -39,12 +39,16 @@ ICE_MUST_CHECK ice_status ice_verify_sink(const ice_verify_options *options, ice
 typedef struct ice_stray {
   int64_t files;
   int64_t bytes;
+  /// The table does not show all of its snapshots, so manifest lists cannot be judged and were left out.
+  bool hidden_history;
+  /// Not empty: whoever asks may not list objects, so nothing was searched; this is what the store said.
+  char refused[500];
 } ice_stray;
 
 /// Called per stray file; borrowed for the call.
 typedef void (*ice_stray_visit)(void *context, const ice_object_info *info);
 
-/// Look for stray files of `options->table`. Errors: what loading, reading and listing give.
+/// Look for stray files of `options->table`. Errors: what loading, reading and listing give, but for a refusal to list.
 ICE_MUST_CHECK ice_status ice_verify_stray(const ice_verify_options *options, ice_stray_visit visit, void *context,
                                            ice_stray *out, ice_error *err);
 

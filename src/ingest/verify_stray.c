@@ -2,6 +2,7 @@
 
 #include "base/map.h"
 #include "iceberg/iceberg_manifest.h"
+#include <stdio.h>
 
 enum { TEXT_MAX = 1 << 30, FILES_MAX = 100000000 };
 
@@ -13,8 +14,14 @@ typedef struct stray_search {
   ice_stray *found;
 } stray_search;
 
-// "file:///a", "file:/a" and "/a" are one file.
+// "file:///a", "file:/a" and "/a" are one file, "s3://a/b" and "s3a://a/b" are one object.
 static ice_str path_of(ice_str location) {
+  if (ice_str_starts_with(location, ICE_STR("s3a:")) || ice_str_starts_with(location, ICE_STR("s3n:"))) {
+    return ice_str_make(location.data + 4, location.size - 4);
+  }
+  if (ice_str_starts_with(location, ICE_STR("s3:"))) {
+    return ice_str_make(location.data + 3, location.size - 3);
+  }
   if (ice_str_starts_with(location, ICE_STR("file:"))) {
     location = ice_str_make(location.data + strlen("file:"), location.size - strlen("file:"));
     while (location.size > 1 && location.data[0] == '/' && location.data[1] == '/') {
@@ -102,15 +109,27 @@ done:
   return status;
 }
 
+static bool is_manifest_list(ice_str location) {
+  for (size_t i = location.size; i > 0; i--) {
+    if (location.data[i - 1] == '/') {
+      return ice_str_starts_with(ice_str_make(location.data + i, location.size - i), ICE_STR("snap-"));
+    }
+  }
+  return false;
+}
+
 // Metadata files, statistics and the like are no business of this search.
-static bool is_of_interest(ice_str location) {
+static bool is_of_interest(const stray_search *self, ice_str location) {
+  if (self->found->hidden_history && is_manifest_list(location)) {
+    return false;
+  }
   return ice_str_ends_with(location, ICE_STR(".parquet")) || ice_str_ends_with(location, ICE_STR(".avro"));
 }
 
 static ice_status visit_object(void *context, const ice_object_info *info, ice_error *err) {
   stray_search *self = context;
   (void)err;
-  if (is_of_interest(info->location) && !is_listed(self, info->location)) {
+  if (is_of_interest(self, info->location) && !is_listed(self, info->location)) {
     self->found->files++;
     self->found->bytes += info->size;
     self->visit(self->context, info);
@@ -129,7 +148,17 @@ ice_status ice_verify_stray(const ice_verify_options *options, ice_stray_visit v
   for (uint32_t i = 0; i < table.metadata->snapshot_count; i++) {
     ICE_TRY(add_snapshot(&self, table.metadata, &table.metadata->snapshots[i], err));
   }
-  ICE_TRY(ice_store_list(options->catalog->store, table.metadata->location, visit_object, &self, err));
+  // Every commit takes one number, so a table that has given out more of them has had more snapshots.
+  out->hidden_history = table.metadata->last_sequence_number > (int64_t)table.metadata->snapshot_count;
+  ice_error refused = {0};
+  status = ice_store_list(options->catalog->store, table.metadata->location, visit_object, &self, &refused);
+  if (status == ICE_AUTH) {
+    // Reading is allowed, and that proves the rest.
+    snprintf(out->refused, sizeof out->refused, "%s", refused.message);
+    status = ICE_OK;
+  } else if (status != ICE_OK && err) {
+    *err = refused;
+  }
 done:
   ice_map_deinit(&self.listed);
   ice_table_deinit(&table);

@@ -31,6 +31,8 @@ typedef struct ice_pipeline_options {
   uint32_t table_count;
   /// Schema of the dead-letter table as loaded.
   const ice_schema *dead_letter_schema;
+  /// Columns of the spec that a table no longer has are left out; otherwise they are an error.
+  bool leave_out_lost;
   /// Bytes of rows at which an output is full; 0: it never is.
   size_t output_size_max;
 } ice_pipeline_options;

@@ -10,8 +10,8 @@ enum {
   SLICE_ROWS = 4096  ///< between two looks at the size of the output
 };
 
-static ice_status bind_table(const ice_pipeline_spec *spec, const ice_schema *schema, int32_t *columns,
-                             ice_error *err) {
+static ice_status bind_table(const ice_pipeline_spec *spec, const ice_schema *schema, bool leave_out_lost,
+                             int32_t *columns, ice_error *err) {
   for (uint32_t i = 0; i < schema->root.field_count; i++) {
     const ice_field *field = &schema->root.fields[i];
     int64_t found = ice_pipeline_spec_find(spec, field->name);
@@ -36,7 +36,7 @@ static ice_status bind_table(const ice_pipeline_spec *spec, const ice_schema *sc
                            ICE_STR_ARG(field->name));
     }
   }
-  for (uint32_t i = 0; i < spec->column_count; i++) {
+  for (uint32_t i = 0; i < spec->column_count && !leave_out_lost; i++) {
     ice_str name = spec->schema->root.fields[i].name;
     if (!ice_schema_find_name(schema, name)) {
       return ice_error_set(err, ICE_INVALID_ARGUMENT, "the table has no column %.*s, which pipeline.columns fills",
@@ -72,7 +72,7 @@ ice_status ice_block_create(const ice_pipeline_options *options, ice_block **out
     if (!block->table_columns[i]) {
       ICE_FAIL(ICE_NO_MEMORY, "out of memory for a pipeline");
     }
-    ICE_TRY(bind_table(spec, schema, block->table_columns[i], err));
+    ICE_TRY(bind_table(spec, schema, options->leave_out_lost, block->table_columns[i], err));
   }
   ICE_TRY(ice_dead_letter_writer_create(spec, options->sink, options->dead_letter_schema, &block->dead_letter_writer,
                                         err));

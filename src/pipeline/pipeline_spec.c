@@ -12,6 +12,17 @@ void ice_pipeline_spec_deinit(ice_pipeline_spec *spec) {
   *spec = (ice_pipeline_spec){0};
 }
 
+void ice_pipeline_spec_widen(ice_pipeline_spec *spec, const ice_schema *table) {
+  for (uint32_t i = 0; i < spec->schema->root.field_count; i++) {
+    ice_type *type = &spec->schema->root.fields[i].type;
+    const ice_field *column = ice_schema_find_name(table, spec->schema->root.fields[i].name);
+    if (column && ice_type_widens(type, &column->type)) {
+      type->kind = column->type.kind;
+      type->precision = column->type.precision;
+    }
+  }
+}
+
 int64_t ice_pipeline_spec_find(const ice_pipeline_spec *spec, ice_str name) {
   for (uint32_t i = 0; i < spec->column_count; i++) {
     if (ice_str_equal(spec->schema->root.fields[i].name, name)) {

@@ -120,6 +120,10 @@ void ice_pipeline_spec_deinit(ice_pipeline_spec *spec);
 /// Index of a column by name, or -1.
 int64_t ice_pipeline_spec_find(const ice_pipeline_spec *spec, ice_str name);
 
+/// Give the columns the types that they have in `table` (by name) where those are wider: int to long, float to double, decimals to
+/// more digits. Nothing that was made of the spec may be in use.
+void ice_pipeline_spec_widen(ice_pipeline_spec *spec, const ice_schema *table);
+
 /// Make the layout of the dead-letter table (docs/tables.md) with the spec's own columns behind raw_payload.
 ICE_MUST_CHECK ice_status ice_dead_letter_schema_build(ice_pipeline_spec *spec, ice_error *err);
 

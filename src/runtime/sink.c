@@ -306,6 +306,34 @@ static ice_status drain(sink *self, bool drop, ice_error *err) {
   return status;
 }
 
+static ice_status start_workers(sink *self, ice_error *err) {
+  const ice_workers_options workers = {.pipeline = self->options->pipeline,
+                                       .count = self->options->workers,
+                                       .source = self->options->source,
+                                       .budget = self->options->budget,
+                                       .observer = self->options->observer,
+                                       .stop = self->options->stop};
+  return ice_workers_create(&workers, &self->workers, err);
+}
+
+// Others have changed a table's columns or partitions: from the next epoch on rows are made for what it is now. Nothing is
+// open and nothing under way.
+static ice_status follow_tables(sink *self, ice_error *err) {
+  ice_status status = ICE_OK;
+  if (!self->options->rebind || !ice_ingest_tables_changed(self->options->ingest)) {
+    return ICE_OK;
+  }
+  ice_observe_log(self->options->observer, ICE_LOG_INFO,
+                  ICE_STR("A table's schema or partition spec was changed; following it"), NULL, 0);
+  ice_workers_destroy(self->workers);
+  self->workers = NULL;
+  ICE_TRY(ice_ingest_reload(self->options->ingest, err));
+  ICE_TRY(self->options->rebind(self->options->rebind_context, err));
+  ICE_TRY(start_workers(self, err));
+done:
+  return status;
+}
+
 static ice_status checkpoint(sink *self, ice_error *err) {
   ice_ingest *ingest = self->options->ingest;
   ice_status status = ICE_OK;
@@ -319,7 +347,18 @@ static ice_status checkpoint(sink *self, ice_error *err) {
     ice_observe_sample(self->options->observer, "icesink_commit_seconds", (double)self->last_commit / 1000);
     tell_positions(self);
   }
+  ICE_TRY(follow_tables(self, err));
   self->epoch_ms = now_ms(self);
+done:
+  return status;
+}
+
+// Seeks the source to where the table is.
+static ice_status begin(sink *self, ice_error *err) {
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_ingest_start(self->options->ingest, self->options->source, err));
+  ICE_TRY(begin_positions(self, err));
+  tell_positions(self);
 done:
   return status;
 }
@@ -330,9 +369,8 @@ static ice_status begin_again(sink *self, ice_error *err) {
   (void)!drain(self, true, NULL);
   ice_ingest_drop(self->options->ingest);
   ICE_TRY(refresh_source(self, err));
-  ICE_TRY(ice_ingest_start(self->options->ingest, self->options->source, err));
-  ICE_TRY(begin_positions(self, err));
-  tell_positions(self);
+  ICE_TRY(begin(self, err));
+  ICE_TRY(follow_tables(self, err));
   self->epoch_ms = now_ms(self);
 done:
   return status;
@@ -449,6 +487,7 @@ static ice_status step(sink *self, bool *finished, ice_error *err) {
   }
   ICE_TRY(dispatch(self, &idle, err));
   ICE_TRY(collect(self, &idle, err));
+  ICE_TRY(ice_ingest_drive(self->options->ingest, err));
   if (now_ms(self) - self->epoch_ms >= self->options->commit_interval_ms) {
     ICE_TRY(checkpoint(self, err));
   }
@@ -480,6 +519,44 @@ static bool may_settle(sink *self, ice_status status, const ice_error *err) {
   return self->unsettled <= UNSETTLED_MAX;
 }
 
+static bool passes(const sink *self, ice_status status, const ice_error *err) {
+  return status != ICE_OK && (err->flags & ICE_ERROR_RETRYABLE) != 0 && curable(status, err) &&
+         !ice_ingest_deciding(self->options->ingest);
+}
+
+// Catalog or store are away. What is not committed is forgotten, and read again once they are back. CANCELLED when the sink is
+// stopped meanwhile.
+static ice_status recover(sink *self, ice_error *err) {
+  int64_t begin = now_ms(self);
+  int64_t delay_ms = ROUND_DELAY_FIRST_MS;
+  int64_t give_up_ms = self->options->commit_give_up_ms;
+  for (;;) {
+    log_text(self, ICE_LOG_WARN, "Interrupted; waiting, then going on where the table is", err->message);
+    self->failing = true;
+    report_progress(self, true);
+    wait_ms(self, jittered(self, delay_ms));
+    if (stopping(self)) {
+      return ice_error_set(err, ICE_CANCELLED, "stopped while waiting for catalog or store");
+    }
+    bool last = give_up_ms > 0 && now_ms(self) - begin >= give_up_ms;
+    ice_error_clear(err);
+    ice_status status = begin_again(self, err);
+    if (status == ICE_OK || last || !passes(self, status, err)) {
+      self->failing = status != ICE_OK;
+      return status;
+    }
+    delay_ms = delay_ms * 2 > ROUND_DELAY_MAX_MS ? ROUND_DELAY_MAX_MS : delay_ms * 2;
+  }
+}
+
+// Goes on after a step that failed: fenced from where the table is, interrupted once what was away is back.
+static ice_status go_on(sink *self, ice_status status, ice_error *err) {
+  if (status == ICE_CONFLICT && !ice_ingest_deciding(self->options->ingest)) {
+    status = begin_again(self, err);
+  }
+  return passes(self, status, err) && !stopping(self) ? recover(self, err) : status;
+}
+
 static ice_status run(sink *self, ice_error *err) {
   bool finished = false;
   ice_status status = ICE_OK;
@@ -490,9 +567,15 @@ static ice_status run(sink *self, ice_error *err) {
     return ICE_OK;
   }
   ICE_TRY(status);
-  ICE_TRY(ice_ingest_start(self->options->ingest, self->options->source, err));
-  ICE_TRY(begin_positions(self, err));
-  tell_positions(self);
+  status = begin(self, err);
+  if (status != ICE_OK) {
+    status = go_on(self, status, err);
+  }
+  if (status == ICE_CANCELLED && stopping(self)) {
+    ice_error_clear(err);
+    return ICE_OK;
+  }
+  ICE_TRY(status);
   ICE_TRY(remember_ends(self, err));
   self->epoch_ms = now_ms(self);
   self->refresh_ms = self->epoch_ms;
@@ -507,17 +590,15 @@ static ice_status run(sink *self, ice_error *err) {
       status = checkpoint(self, err);
       status = status == ICE_OK ? ICE_CONFLICT : status;
     }
-    if (status == ICE_CONFLICT && !ice_ingest_deciding(self->options->ingest)) {
+    if (status != ICE_OK) {
       finished = false;
-      status = begin_again(self, err);
-      if (status == ICE_CANCELLED && stopping(self)) {
-        ice_error_clear(err);
-        return ICE_OK;
-      }
-      ICE_TRY(status);
-    } else if (status != ICE_OK) {
-      goto done;
+      status = go_on(self, status, err);
     }
+    if (status == ICE_CANCELLED && stopping(self)) {
+      ice_error_clear(err);
+      return ICE_OK;
+    }
+    ICE_TRY(status);
   }
 done:
   return status;
@@ -527,13 +608,7 @@ ice_status ice_sink_run(const ice_sink_options *options, ice_sink_progress *out,
   ice_error own = {0};
   ice_error *error = err ? err : &own;
   sink self = {.options = options, .commit_ms = -1, .last_commit = -1};
-  ice_workers_options workers = {.pipeline = options->pipeline,
-                                 .count = options->workers,
-                                 .source = options->source,
-                                 .budget = options->budget,
-                                 .observer = options->observer,
-                                 .stop = options->stop};
-  ice_status status = ice_workers_create(&workers, &self.workers, error);
+  ice_status status = start_workers(&self, error);
   if (status == ICE_OK) {
     self.started_ms = now_ms(&self);
     status = run(&self, error);

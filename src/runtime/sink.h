@@ -45,6 +45,10 @@ typedef struct ice_sink_options {
   /// Called about four times a second, and at the end. May be NULL.
   void (*progress)(void *context, const ice_sink_progress *progress);
   void *progress_context;
+  /// The tables have changed, and `ingest` has loaded them again: make `pipeline` fit what they are now. No worker runs. NULL:
+  /// tables are written as they were found.
+  ice_status (*rebind)(void *context, ice_error *err);
+  void *rebind_context;
 } ice_sink_options;
 
 /// Run until stopped, until the end is reached, or until an error that waiting does not cure.

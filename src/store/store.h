@@ -39,6 +39,8 @@ typedef struct ice_store_interface {
   ice_status (*stat)(ice_store *store, ice_str location, int64_t *size, ice_error *err);
   ice_status (*remove)(ice_store *store, ice_str location, ice_error *err);
   ice_status (*list)(ice_store *store, ice_str prefix, ice_object_visit visit, void *context, ice_error *err);
+  /// May be NULL: then nothing goes on between the calls.
+  ice_status (*drive)(ice_store *store, int64_t timeout_ms, ice_error *err);
   void (*destroy)(ice_store *store);
 } ice_store_interface;
 
@@ -95,10 +97,16 @@ ICE_MUST_CHECK static inline ice_status ice_store_remove(ice_store *store, ice_s
   return store->interface->remove(store, location, err);
 }
 
-/// Visit every object whose location begins with `prefix` (a directory for the local store).
+/// Visit every object below `prefix`, which is taken as a directory with or without a '/' at its end.
 ICE_MUST_CHECK static inline ice_status ice_store_list(ice_store *store, ice_str prefix, ice_object_visit visit,
                                                        void *context, ice_error *err) {
   return store->interface->list(store, prefix, visit, context, err);
+}
+
+/// Move on what submitted and growing uploads have under way, and wait up to `timeout_ms` for that. Who has something else to
+/// do between its writes calls this now and then, so that they overlap. The uploads' errors are given by themselves.
+ICE_MUST_CHECK static inline ice_status ice_store_drive(ice_store *store, int64_t timeout_ms, ice_error *err) {
+  return store->interface->drive ? store->interface->drive(store, timeout_ms, err) : ICE_OK;
 }
 
 static inline void ice_store_destroy(ice_store *store) {

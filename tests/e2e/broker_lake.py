@@ -20,11 +20,12 @@ source:
   decode: {{registry: "{registry}"}}
 pipeline: {{preset: health}}
 tables: {{data: health_db.health_data_raw, dead_letters: health_db.health_data_errors, create: true}}
-catalog: {{name: health_catalog, uri: catalog.db, warehouse: warehouse}}
+{tables}
 commit: {{interval: {interval}}}
 memory: {memory}
 http: "{http}"
 """
+TABLES = "catalog: {name: health_catalog, uri: catalog.db, warehouse: warehouse}"
 GENERATOR_SCHEMA_ID = 1
 # Read from the clock in each run; everything else has to be the same.
 CLOCK_COLUMNS = {"processing_time", "error_timestamp"}
@@ -32,6 +33,8 @@ CLOCK_COLUMNS = {"processing_time", "error_timestamp"}
 
 class BrokerLake(Lake):
     """A lake whose topic is at a broker. What is generated on disk is what is produced."""
+
+    tables = TABLES
 
     def __init__(self, directory, broker, registry, topic, **options):
         self.broker = broker
@@ -45,7 +48,7 @@ class BrokerLake(Lake):
 
     def configure(self, interval="1s", memory="128MB", http="off", more="", policies="", **_):
         self.text = CONFIG.format(brokers=self.brokers, topic=self.topic, registry=self.registry, interval=interval,
-                                  memory=memory, http=http, more=more) + policies + "\n"
+                                  memory=memory, http=http, more=more, tables=self.tables) + policies + "\n"
         (self.directory / "icesink.yaml").write_text(self.text)
 
     def set_pipeline(self, text):

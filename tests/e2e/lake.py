@@ -3,6 +3,7 @@
 The oracle is not icesink's: record batches are parsed here, Avro is decoded by fastavro, tables are read by PyIceberg,
 and the verdict on each message comes from the generator's ledger.
 """
+import contextlib
 import datetime
 import io
 import json
@@ -77,6 +78,21 @@ class Lake:
         return subprocess.Popen(self.command("run", "icesink.yaml", "--until-end", "--json", *flags),
                                 cwd=self.directory, env=self.environment(), stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE)
+
+    @contextlib.contextmanager
+    def service(self):
+        """A sink that goes on until the end of the block; then its log is in the process' `log`."""
+        process = subprocess.Popen(self.command("run", "icesink.yaml"), cwd=self.directory, env=self.environment(),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            yield process
+            process.send_signal(signal.SIGTERM)
+            process.log = process.communicate(timeout=60)[1]
+            assert process.returncode == 0, process.log
+        except BaseException:
+            process.kill()
+            print(process.communicate()[1][-3000:])
+            raise
 
     def verify(self, *flags):
         found = self.run("verify", "health_db.health_data_raw", "--config", "icesink.yaml", "--json", *flags, check=False)

@@ -60,8 +60,8 @@ def test_check_names_every_step_and_the_fix(tmp_path):
     assert "does not exist" in steps[-1]["error"] and "icesink init" in steps[-1]["fix"]
     lake.run("init", "icesink.yaml")
     passing = lake.run("check", "icesink.yaml")
-    assert [line.split() for line in passing.stdout.splitlines()] == [
-        ["ok", step] for step in ("configuration", "pipeline", "source", "registry", "catalog", "tables", "store")]
+    assert [line.split(maxsplit=1) for line in passing.stdout.splitlines()] == [["ok", step] for step in (
+        "configuration", "pipeline", "source", "registry", "catalog", "tables", "store: write", "store: read", "store: delete")]
 
 
 def test_inspect_warns_of_many_small_files(tmp_path):

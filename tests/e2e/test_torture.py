@@ -2,63 +2,25 @@
 topic, the broker, the registry. At the end DuckDB reads the tables, and they hold what the producer's ledger says."""
 import os
 import random
-import time
 
 import pytest
 from broker_lake import BrokerLake
 from lake import TEST_ALL
 from services import Broker, Registry
-from stream import HealthMessages, Stream
-from trouble import Processes, Trouble, read_by_duckdb
+from trouble import Trouble, read_by_duckdb, torture_beside_a_producer
 
 KILLS = int(os.environ.get("KILLS", "0")) or (3000 if TEST_ALL else 300)
-PARTITIONS = 6
-# (mode, processes, share of the kills)
-MODES = [("all", 1, 0.4), ("static", 2, 0.3), ("group", 3, 0.3)]
 WEIGHTS = {"kill": 100, "sleep": 8, "restart_broker": 2, "silence_registry": 2, "lock_catalog": 1}
-
-
-def torture(lake, mode, count, kills, trouble):
-    processes = Processes(lake, mode, count)
-    goal = trouble.counts.get("kill", 0) + kills
-    choose = trouble.choose
-    while trouble.counts.get("kill", 0) < goal:
-        # Short: within the start or the first commit. Long: it has got somewhere.
-        time.sleep(choose.choice([choose.uniform(0, 0.1), choose.uniform(0.1, 0.5), choose.uniform(0.3, 1.5)]))
-        trouble.happen(choose.choices(list(WEIGHTS), list(WEIGHTS.values()))[0], processes)
-    processes.stop()
 
 
 @pytest.mark.parametrize("seed", [int(os.environ.get("SEED", "1"))])
 def test_nothing_is_lost_and_nothing_is_there_twice(tmp_path, seed):
-    choose = random.Random(seed)
     broker = Broker(tmp_path / "broker")
     registry = Registry(tmp_path / "registry")
-    stream = None
     try:
-        lake = BrokerLake(tmp_path / "lake", broker, registry, "torture", partitions=PARTITIONS)
-        lake.generate(1)  # writes the schema
-        schema = (lake.directory / "kafka/schemas/1.avsc").read_text()
-        messages = HealthMessages(seed, schema, registry.register("torture-value", schema))
-        lake.run("init", "icesink.yaml")
-        broker.create_topic(lake.topic, PARTITIONS)
-        stream = Stream(broker.address, lake.topic, PARTITIONS, messages, rate=400)
-        trouble = Trouble(lake, broker, registry, choose)
-        for mode, count, share in MODES:
-            torture(lake, mode, count, max(1, round(KILLS * share)), trouble)
-            print(f"{mode}: {trouble.counts}, {lake.records_in_table()} records so far", flush=True)
-        stream.finish()
-        lake.configure()
-        lake.sink()
-        found = lake.verify()
-        assert found["records"] == len(stream.ledger) and found["gaps"] == 0
-        rows, dead = read_by_duckdb(lake)
-        assert rows == stream.rows()
-        assert dead == stream.dead_letters()
-        print(f"{len(stream.ledger)} records, {len(rows)} rows, {len(dead)} dead letters, {found['epochs']} epochs")
+        lake = BrokerLake(tmp_path / "lake", broker, registry, "torture", partitions=6)
+        trouble = Trouble(lake, broker, registry, random.Random(seed))
+        torture_beside_a_producer(lake, trouble, seed, KILLS, WEIGHTS, 400, read_by_duckdb)
     finally:
-        Processes.kill_all()
-        if stream:
-            stream.stopped.set()
         broker.stop()
         registry.stop()

@@ -5,6 +5,7 @@ import time
 
 import duckdb
 import duckdb_extensions
+from stream import HealthMessages, Stream
 
 SESSION = "session.timeout.ms: \"1000\", heartbeat.interval.ms: \"200\""
 class Processes:
@@ -112,6 +113,48 @@ class Trouble:
         processes.check()
         getattr(self, what)(processes)
         self.counts[what] = self.counts.get(what, 0) + 1
+
+
+def torture(lake, mode, count, kills, trouble, weights):
+    """Trouble of all kinds until `kills` more processes were killed; `count` of them share the topic in a mode of theirs."""
+    processes = Processes(lake, mode, count)
+    goal = trouble.counts.get("kill", 0) + kills
+    choose = trouble.choose
+    while trouble.counts.get("kill", 0) < goal:
+        # Short: within the start or the first commit. Long: it has got somewhere.
+        time.sleep(choose.choice([choose.uniform(0, 0.1), choose.uniform(0.1, 0.5), choose.uniform(0.3, 1.5)]))
+        trouble.happen(choose.choices(list(weights), list(weights.values()))[0], processes)
+    processes.stop()
+
+
+# (mode, processes, share of the kills)
+MODES = [("all", 1, 0.4), ("static", 2, 0.3), ("group", 3, 0.3)]
+
+
+def torture_beside_a_producer(lake, trouble, seed, kills, weights, rate, read):
+    """All modes in turn while a producer with its own ledger goes on; in the end `read` finds in the tables what the ledger says."""
+    lake.generate(1)  # writes the schema
+    schema = (lake.directory / "kafka/schemas/1.avsc").read_text()
+    messages = HealthMessages(seed, schema, trouble.registry.register("torture-value", schema))
+    lake.run("init", "icesink.yaml")
+    trouble.broker.create_topic(lake.topic, lake.partitions)
+    stream = Stream(trouble.broker.address, lake.topic, lake.partitions, messages, rate=rate)
+    try:
+        for mode, count, share in MODES:
+            torture(lake, mode, count, max(1, round(kills * share)), trouble, weights)
+            print(f"{mode}: {trouble.counts}, {lake.records_in_table()} records so far", flush=True)
+        stream.finish()
+        lake.configure()
+        lake.sink()
+        found = lake.verify()
+        assert found["records"] == len(stream.ledger) and found["gaps"] == 0
+        rows, dead = read(lake)
+        assert rows == stream.rows()
+        assert dead == stream.dead_letters()
+        print(f"{len(stream.ledger)} records, {len(rows)} rows, {len(dead)} dead letters, {found['epochs']} epochs")
+    finally:
+        Processes.kill_all()
+        stream.stopped.set()
 
 
 def read_by_duckdb(lake):

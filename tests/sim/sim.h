@@ -34,6 +34,7 @@ typedef enum sim_kind {
   SIM_LOSE,            ///< a commit never arrives, nobody knows
   SIM_REPLY_LOST,      ///< a commit is applied, nobody knows
   SIM_HOLD,            ///< a commit arrives late, its sender hears nothing
+  SIM_REPEAT,          ///< a commit arrives twice, its sender hears of the second time
   SIM_TEAR_LEAD,       ///< of a commit of several tables the lead's part is lost
   SIM_TEAR_FOLLOWER,   ///< … the followers' parts are lost
   SIM_STORE_FAILS,     ///< a call of the store fails
@@ -79,6 +80,7 @@ typedef enum sim_field {
   SIM_SPILL,         ///< no memory: everything spills
   SIM_LEAD,          ///< 0: the data table; 1: the dead letters
   SIM_DISK,          ///< the store is the local one, on the simulated disk
+  SIM_HIDDEN,        ///< the catalog shows the newest snapshot alone, without its parent
   SIM_SKEW_MS,       ///< how far the clocks of processes are apart, at most
   SIM_FIELD_COUNT
 } sim_field;

@@ -29,6 +29,26 @@ static ice_status let_be_stale(sim *world, ice_table_ident ident, ice_table *tab
   return ice_table_metadata_from_json(world->previous[index], &table->metadata, err);
 }
 
+// As Nessie does: the newest snapshot alone, and as if it had no parent.
+static ice_status hide_history(ice_table *table, ice_error *err) {
+  json_t *document = json_deep_copy(table->metadata->document);
+  json_t *snapshots = json_object_get(document, "snapshots");
+  for (size_t i = json_array_size(snapshots); i > 0; i--) {
+    json_t *snapshot = json_array_get(snapshots, i - 1);
+    if (json_integer_value(json_object_get(snapshot, "snapshot-id")) != table->metadata->current_snapshot_id) {
+      json_array_remove(snapshots, i - 1);
+    } else {
+      json_object_del(snapshot, "parent-snapshot-id");
+    }
+  }
+  json_array_clear(json_object_get(document, "snapshot-log"));
+  ice_table_metadata_destroy(table->metadata);
+  table->metadata = NULL;
+  ice_status status = ice_table_metadata_from_json(document, &table->metadata, err);
+  json_decref(document);
+  return status;
+}
+
 static ice_status catalog_load_table(ice_catalog *catalog, ice_table_ident ident, ice_table *out, ice_error *err) {
   sim_process *process = process_of(catalog);
   sim *world = process->world;
@@ -42,6 +62,9 @@ static ice_status catalog_load_table(ice_catalog *catalog, ice_table_ident ident
   ice_status status = ice_catalog_load_table(world->catalog, ident, out, err);
   if (status == ICE_OK) {
     status = let_be_stale(world, ident, out, err);
+  }
+  if (status == ICE_OK && world->scenario->fields[SIM_HIDDEN]) {
+    status = hide_history(out, err);
   }
   if (!sim_leave(process, SIM_COST_CATALOG)) {
     ice_table_deinit(out);
@@ -85,6 +108,9 @@ static ice_memory_fate choose_fate(sim *world, size_t count) {
   if (sim_happens(world, SIM_HOLD)) {
     return ICE_MEMORY_HOLD;
   }
+  if (sim_happens(world, SIM_REPEAT)) {
+    return ICE_MEMORY_REPEAT;
+  }
   // A routed table that the next configuration does not have would not be asked whether it is ahead.
   if (count > 1 && world->table_count == 2 && sim_happens(world, SIM_TEAR_LEAD)) {
     return ICE_MEMORY_TEAR_REST;
@@ -94,8 +120,9 @@ static ice_memory_fate choose_fate(sim *world, size_t count) {
 
 static ice_status catalog_commit(ice_catalog *catalog, const ice_table_commit *commits, size_t count,
                                  ice_error *err) {
-  static const char *const fates[] = {"is applied",         "conflicts", "is refused",         "is lost",
-                                      "is applied unheard", "is held",   "is torn: lead only", "is torn: rest alone"};
+  static const char *const fates[] = {"is applied",       "conflicts",          "is refused",
+                                      "is lost",          "is applied unheard", "is held",
+                                      "is applied twice", "is torn: lead only", "is torn: rest alone"};
   sim_process *process = process_of(catalog);
   sim *world = process->world;
   if (!sim_enter(process, SIM_COST_CATALOG)) {
@@ -179,6 +206,7 @@ void sim_catalog_init(sim_process *process) {
   process->catalog =
       (sim_catalog){.base = {.interface = &interface,
                              .atomic = process->world->scenario->fields[SIM_ATOMIC] != 0 && !process->ordered,
+                             .remote = process->world->scenario->rates[SIM_REPEAT] > 0,
                              .store = process->local ? process->local : &process->store.base},
                     .process = process};
 }

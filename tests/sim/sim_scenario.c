@@ -21,6 +21,7 @@ static const char *const field_names[SIM_FIELD_COUNT] = {
     [SIM_SPILL] = "spill",
     [SIM_LEAD] = "lead",
     [SIM_DISK] = "disk",
+    [SIM_HIDDEN] = "hidden",
     [SIM_SKEW_MS] = "skew_ms",
 };
 
@@ -34,6 +35,7 @@ static const char *const kind_names[SIM_KIND_COUNT] = {
     [SIM_LOSE] = "lose",
     [SIM_REPLY_LOST] = "reply_lost",
     [SIM_HOLD] = "hold",
+    [SIM_REPEAT] = "repeat",
     [SIM_TEAR_LEAD] = "tear_lead",
     [SIM_TEAR_FOLLOWER] = "tear_follower",
     [SIM_STORE_FAILS] = "store_fails",
@@ -76,6 +78,7 @@ static const trouble troubles[SIM_KIND_COUNT] = {
     [SIM_LOSE] = {5000, 30000, 35},
     [SIM_REPLY_LOST] = {5000, 30000, 35},
     [SIM_HOLD] = {5000, 30000, 35},
+    [SIM_REPEAT] = {5000, 30000, 25},
     [SIM_TEAR_LEAD] = {5000, 20000, 6},
     [SIM_TEAR_FOLLOWER] = {5000, 30000, 15},
     [SIM_STORE_FAILS] = {100, 2000, 20},
@@ -129,6 +132,7 @@ void sim_scenario_of_seed(uint64_t seed, sim_scenario *out) {
   fields[SIM_SKEW_MS] = pick(seed, 17, 0, 4) == 0 ? pick(seed, 18, 1, 100000) : 0;
   fields[SIM_DISK] = pick(seed, 20, 0, 2) == 0;
   fields[SIM_LEAD] = pick(seed, 21, 0, 7) == 0;
+  fields[SIM_HIDDEN] = pick(seed, 22, 0, 5) == 0;
   // Now and then everything happens thrice as often.
   int64_t factor = pick(seed, 19, 0, 19) == 0 ? 3 : 1;
   for (uint32_t kind = 0; kind < SIM_KIND_COUNT; kind++) {
@@ -136,6 +140,10 @@ void sim_scenario_of_seed(uint64_t seed, sim_scenario *out) {
     if (pick(seed, 100 + kind, 0, 99) < t->percent) {
       out->rates[kind] = pick(seed, 200 + kind, t->rate_min, t->rate_max) * factor;
     }
+  }
+  if (fields[SIM_HIDDEN]) {
+    // Nobody goes back to a snapshot that is not shown.
+    out->rates[SIM_ROLL_BACK] = 0;
   }
 }
 

@@ -205,7 +205,8 @@ static void after_commit(void *context, const ice_table_commit *commits, size_t 
                          ice_status status) {
   sim *world = context;
   (void)number;
-  if (status == ICE_CONFLICT) {
+  // What arrived twice is answered as the second time, and may have been applied the first.
+  if (status == ICE_CONFLICT && world->fate != ICE_MEMORY_REPEAT) {
     return;
   }
   for (size_t i = 0; i < count; i++) {

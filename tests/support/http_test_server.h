@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HTTP_TEST_REQUEST_MAX = 1 << 20 };
+enum { HTTP_TEST_REQUEST_MAX = 8 << 20 };
 
 typedef struct http_test_server http_test_server;
 

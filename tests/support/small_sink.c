@@ -160,8 +160,26 @@ done:
   return status;
 }
 
-ice_status small_sink_run(const small_sink *sink, const ice_port *port, ice_error *err) {
+// A sink that waits for something to come back need not wait here: its clock goes on at once.
+static _Atomic int64_t skipped_us;
+
+static int64_t skipping_now(void *context) {
+  (void)context;
+  const ice_clock *clock = &ice_port_system()->clock;
+  return clock->monotonic_us(clock->context) + skipped_us;
+}
+
+static void skip_wait(void *context, int64_t us) {
+  (void)context;
+  skipped_us += us > 0 ? us : 0;
+}
+
+ice_status small_sink_run(const small_sink *sink, const ice_port *given, ice_error *err) {
   opened o = {0};
+  ice_port impatient = *given;
+  const ice_port *port = &impatient;
+  impatient.clock.monotonic_us = skipping_now;
+  impatient.clock.wait_us = skip_wait;
   ice_sink_progress progress;
   _Atomic bool stop = false;
   ice_status status = ICE_OK;

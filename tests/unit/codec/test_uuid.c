@@ -31,6 +31,19 @@ static void test_uuid__version_4_keeps_the_random_bits(void **state) {
   assert_string_equal(text, "919108f7-52d1-4320-9bac-f847db4148a8");
 }
 
+static void test_uuid__version_7_begins_with_the_time(void **state) {
+  (void)state;
+  char first[ICE_UUID_TEXT_SIZE + 1];
+  char second[ICE_UUID_TEXT_SIZE + 1];
+  // RFC 9562, A.6: the time of its example.
+  assert_int_equal(ice_uuid_v7_text(&ice_port_system()->random, INT64_C(0x017F22E279B0), first, NULL), ICE_OK);
+  assert_int_equal(ice_uuid_v7_text(&ice_port_system()->random, INT64_C(0x017F22E279B0), second, NULL), ICE_OK);
+  assert_memory_equal(first, "017f22e2-79b0-7", 15);
+  assert_memory_equal(second, "017f22e2-79b0-7", 15);
+  assert_non_null(strchr("89ab", first[19]));
+  assert_string_not_equal(first, second);
+}
+
 static void test_uuid__reads_either_case(void **state) {
   (void)state;
   ice_uuid lower;
@@ -61,6 +74,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_uuid__version_5_is_the_vector_of_the_rfc),
       cmocka_unit_test(test_uuid__version_4_keeps_the_random_bits),
+      cmocka_unit_test(test_uuid__version_7_begins_with_the_time),
       cmocka_unit_test(test_uuid__reads_either_case),
       cmocka_unit_test(test_uuid__refuses_every_text_with_one_wrong_character),
   };

@@ -162,6 +162,30 @@ static void test_http_client__tells_a_lost_answer_from_a_request_that_never_left
   end(&self);
 }
 
+// Answers the first request and keeps the connection, over which the second one is lost.
+static const char *answer_once(http_test_server *server, const char *request) {
+  return server->requests == 1 ? greet(server, request) : hang_up(server, request);
+}
+
+static void test_http_client__a_request_that_changes_something_is_never_sent_twice(void **context) {
+  (void)context;
+  static const ice_http_method methods[] = {ICE_HTTP_POST, ICE_HTTP_PUT, ICE_HTTP_DELETE};
+  for (size_t i = 0; i < ICE_COUNT_OF(methods); i++) {
+    for (size_t size = 0; size < 2; size++) {
+      fixture self;
+      ice_error err;
+      begin(&self, answer_once, "/", 0);
+      assert_int_equal(get(&self, NULL), ICE_OK);
+      const ice_http_request request = {.method = methods[i], .url = self.url, .body = ice_str_make("x", size)};
+      assert_int_equal(ice_http_client_send(self.client, &request, &self.response, &err), ICE_IO);
+      assert_true((err.flags & ICE_ERROR_RETRYABLE) != 0);
+      assert_true(self.response.maybe_sent);
+      assert_int_equal(self.server->requests, 2);
+      end(&self);
+    }
+  }
+}
+
 // Stands for OpenSSL writing to a closed connection: the signal comes while a request is under way.
 static const char *raise_signal(http_test_server *server, const char *request) {
   (void)request;
@@ -270,6 +294,7 @@ int main(void) {
       cmocka_unit_test(test_http_client__gives_a_redirect_as_it_came),
       cmocka_unit_test(test_http_client__takes_no_body_beyond_its_limit),
       cmocka_unit_test(test_http_client__tells_a_lost_answer_from_a_request_that_never_left),
+      cmocka_unit_test(test_http_client__a_request_that_changes_something_is_never_sent_twice),
       cmocka_unit_test(test_http_client__keeps_a_broken_pipe_from_the_host),
       cmocka_unit_test(test_http_client__gives_up_after_silence),
       cmocka_unit_test(test_http_client__ends_when_it_is_stopped),

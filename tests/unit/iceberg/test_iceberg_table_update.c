@@ -168,6 +168,21 @@ static void test_iceberg_table_update__adds_schemas_and_specs(void **state) {
   json_decref(order);
 }
 
+static void test_iceberg_table_update__a_history_that_is_not_shown_proves_nothing(void **state) {
+  (void)state;
+  // As Nessie shows a table: the newest snapshot, and as if it had no parent.
+  ice_table_metadata *table = add_snapshot(test_make_table(), 9, 0, 5, 2000);
+  assert_int_equal(ice_table_is_ancestor(table, 7, 3, 9), ICE_ANCESTRY_UNKNOWN);
+  assert_int_equal(ice_table_is_ancestor(table, 7, 0, 9), ICE_ANCESTRY_UNKNOWN);
+  assert_int_equal(ice_table_is_ancestor(table, 7, 5, 9), ICE_ANCESTRY_NO);
+  assert_int_equal(ice_table_is_ancestor(table, 7, 6, 9), ICE_ANCESTRY_NO);
+  ice_table_metadata_destroy(table);
+  // The first snapshot of all has no parent for certain.
+  table = add_snapshot(test_make_table(), 9, 0, 1, 2000);
+  assert_int_equal(ice_table_is_ancestor(table, 7, 0, 9), ICE_ANCESTRY_NO);
+  ice_table_metadata_destroy(table);
+}
+
 static void test_iceberg_table_update__removes_snapshots_with_what_points_to_them(void **state) {
   (void)state;
   ice_table_metadata *table = add_snapshot(test_make_table(), 1, 0, 1, 2000);
@@ -343,6 +358,7 @@ int main(void) {
       cmocka_unit_test(test_iceberg_table_update__writes_v2_alone),
       cmocka_unit_test(test_iceberg_table_update__changes_properties_and_location),
       cmocka_unit_test(test_iceberg_table_update__adds_schemas_and_specs),
+      cmocka_unit_test(test_iceberg_table_update__a_history_that_is_not_shown_proves_nothing),
       cmocka_unit_test(test_iceberg_table_update__removes_snapshots_with_what_points_to_them),
       cmocka_unit_test(test_iceberg_table_update__bounds_the_metadata_log_and_keeps_time),
       cmocka_unit_test(test_iceberg_table_update__checks_requirements),

@@ -586,6 +586,62 @@ static void test_commit__a_fenced_writer_keeps_files_that_may_be_in_the_table(vo
   expect(3, 8, 0, 6, 2);
 }
 
+// "a refusal taken for proof", where something on the way sends requests twice
+static void test_commit__a_request_that_arrived_twice_is_no_refusal(void **state) {
+  (void)state;
+  ice_epoch epoch;
+  begin();
+  catalog->remote = true;
+  make_epoch(&epoch, 0, 0, 5, 2);
+  FATES(ICE_MEMORY_REPEAT, ICE_MEMORY_REPEAT);
+  assert_int_equal(attempt(&a, &epoch), ICE_ATTEMPT_AGAIN);
+  assert_int_equal(attempt(&a, &epoch), ICE_ATTEMPT_DONE);
+  assert_int_equal(epoch.attempts, 1);
+  ice_epoch_deinit(&epoch);
+  expect(2, 5, 0, 3, 2);
+}
+
+static void test_commit__a_fenced_writer_keeps_files_of_a_request_that_may_have_arrived_twice(void **state) {
+  (void)state;
+  ice_epoch own;
+  ice_epoch next;
+  begin();
+  catalog->remote = true;
+  make_epoch(&own, 0, 0, 5, 2);
+  FATES(ICE_MEMORY_REPEAT);
+  assert_int_equal(attempt(&a, &own), ICE_ATTEMPT_AGAIN);
+  make_epoch(&next, 0, 5, 8, 0);
+  assert_int_equal(settle(&b, &next), ICE_ATTEMPT_DONE);
+  assert_int_equal(attempt(&a, &own), ICE_ATTEMPT_FENCED);
+  assert_int_equal(ice_epoch_discard(&own, catalog->store), 4);
+  ice_epoch_deinit(&own);
+  ice_epoch_deinit(&next);
+  expect(3, 8, 0, 6, 2);
+}
+
+static void test_commit__manifest_lists_of_refused_attempts_go_when_the_epoch_is_in(void **state) {
+  (void)state;
+  ice_epoch epoch;
+  int64_t size;
+  begin();
+  catalog->remote = true;
+  make_epoch(&epoch, 0, 0, 5, 2);
+  FATES(ICE_MEMORY_CONFLICT, ICE_MEMORY_CONFLICT);
+  assert_int_equal(attempt(&a, &epoch), ICE_ATTEMPT_AGAIN);
+  assert_int_equal(attempt(&a, &epoch), ICE_ATTEMPT_AGAIN);
+  assert_true(epoch.kept_list_count >= 2);
+  const uint32_t count = epoch.kept_list_count;
+  for (uint32_t i = 0; i < count; i++) {
+    assert_int_equal(ice_store_stat(catalog->store, epoch.kept_lists[i], &size, NULL), ICE_OK);
+  }
+  assert_int_equal(attempt(&a, &epoch), ICE_ATTEMPT_DONE);
+  for (uint32_t i = 0; i < count; i++) {
+    assert_int_equal(ice_store_stat(catalog->store, epoch.kept_lists[i], &size, NULL), ICE_NOT_FOUND);
+  }
+  ice_epoch_deinit(&epoch);
+  expect(2, 5, 0, 3, 2);
+}
+
 // "followers finished from memory"
 static void test_commit__a_record_changes_no_side(void **state) {
   (void)state;
@@ -728,6 +784,34 @@ static void test_commit__a_torn_request_that_kept_the_follower_stops(void **stat
 }
 
 // "follower's head not asserted when there are no dead letters"; atomic
+static void test_commit__a_remote_catalog_that_tears_is_seen_at_once_and_not_trusted_again(void **state) {
+  (void)state;
+  ice_epoch epoch;
+  begin();
+  catalog->remote = true;
+  make_epoch(&epoch, 0, 0, 5, 2);
+  FATES(ICE_MEMORY_TEAR_FIRST);
+  assert_int_equal(attempt(&a, &epoch), ICE_ATTEMPT_DONE);
+  assert_false(catalog->atomic);
+  assert_int_equal(total_rows(follower), 2);
+  ice_epoch_deinit(&epoch);
+  expect(2, 5, 0, 3, 2);
+}
+
+static void test_commit__a_remote_catalog_that_tears_the_lead_off_stops(void **state) {
+  (void)state;
+  ice_epoch epoch;
+  begin();
+  catalog->remote = true;
+  make_epoch(&epoch, 0, 0, 5, 2);
+  FATES(ICE_MEMORY_TEAR_REST);
+  assert_int_equal(attempt(&a, &epoch), ICE_ATTEMPT_AGAIN);
+  assert_false(catalog->atomic);
+  expect_policy(&a, &epoch, "a commit was torn");
+  assert_int_equal(ice_epoch_discard(&epoch, catalog->store), 4);
+  ice_epoch_deinit(&epoch);
+}
+
 static void test_commit__a_follower_without_a_part_has_its_head_asserted(void **state) {
   (void)state;
   ice_epoch epoch;
@@ -961,6 +1045,9 @@ int main(void) {
       ORDERED(test_commit__of_two_requests_of_a_follower_one_lands),
       BOTH(test_commit__a_follower_that_others_write_to_is_finished),
       BOTH(test_commit__a_fenced_writer_keeps_files_that_may_be_in_the_table),
+      BOTH(test_commit__a_request_that_arrived_twice_is_no_refusal),
+      BOTH(test_commit__a_fenced_writer_keeps_files_of_a_request_that_may_have_arrived_twice),
+      BOTH(test_commit__manifest_lists_of_refused_attempts_go_when_the_epoch_is_in),
       BOTH(test_commit__a_record_changes_no_side),
       BOTH(test_commit__a_held_request_that_lands_within_an_attempt_is_seen),
       BOTH(test_commit__a_rollback_lets_no_late_request_in),
@@ -969,6 +1056,8 @@ int main(void) {
       ORDERED(test_commit__a_late_removal_of_pending_meets_the_fence),
       ATOMIC(test_commit__a_torn_request_that_kept_the_lead_is_finished),
       ATOMIC(test_commit__a_torn_request_that_kept_the_follower_stops),
+      ATOMIC(test_commit__a_remote_catalog_that_tears_is_seen_at_once_and_not_trusted_again),
+      ATOMIC(test_commit__a_remote_catalog_that_tears_the_lead_off_stops),
       ATOMIC(test_commit__a_follower_without_a_part_has_its_head_asserted),
       BOTH(test_commit__a_recreated_follower_stops),
       BOTH(test_commit__a_dropped_follower_stops),
