@@ -13,9 +13,9 @@ import threading
 import time
 
 import pytest
-from catalogs import RestLake, deployment
+from catalogs import Nessie, RestLake, deployment
 from fault_proxy import FaultProxy
-from lake import ROOT, Lake
+from lake import ROOT, TEST_ALL, Lake
 from object_store import ObjectStore
 
 LIFE_S = 3
@@ -92,6 +92,30 @@ def test_vended_credentials_are_renewed_before_they_expire(tmp_path, place):
             assert "vended-credentials" in request.head or "/tables/" not in request.path or request.method != "GET"
         catalog.close()
         store.close()
+
+
+if TEST_ALL:  # MinIO takes ten minutes to build
+
+    def test_credentials_of_a_real_token_service_are_used(tmp_path, monkeypatch):
+        """Nessie takes them from MinIO's STS, for the prefix of each table alone."""
+        store = ObjectStore(tmp_path / "store", "minio")
+        store.create_bucket("data-lake")
+        option = "-Dnessie.catalog.service.s3.default-options."
+        monkeypatch.setenv("NESSIE_OPTIONS", f"{option}client-iam.enabled=true {option}sts-endpoint={store.endpoint} "
+                                             f"{option}client-iam.assume-role=arn:aws:iam::000000000000:role/x")
+        server = Nessie(tmp_path / "catalog", "s3://data-lake/warehouse", store)
+        try:
+            lake = RestLake(tmp_path / "lake", server)
+            # No key of our own: what is not vended is not reached.
+            lake.configure(store="")
+            for _ in range(2):
+                lake.generate(500)
+                lake.sink()
+            lake.assert_conserved()
+            lake.verify()
+        finally:
+            server.stop()
+            store.stop()
 
 
 # Servers that refuse -----------------------------------------------------------------------------------------------
