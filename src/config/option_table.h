@@ -74,8 +74,10 @@ ICE_OPTION(
     EVOLVE, "evolve", CHOICE, "none", NULL, NULL, "none|add|widen", 0, 0,
     "What a start may change of existing data tables. add: columns of the pipeline that a table lacks, as optional "
     "ones. widen: that, and int to long, float to double, decimals to more digits.")
-ICE_OPTION(CATALOG_TYPE, "catalog.type", CHOICE, "sqlite", "ICEBERG_CATALOG_TYPE", NULL, "sqlite|jdbc|rest", 0, 0,
-           "Kind of catalog; jdbc is another name of sqlite.")
+ICE_OPTION(
+    CATALOG_TYPE, "catalog.type", CHOICE, "sqlite", "ICEBERG_CATALOG_TYPE", NULL, "sqlite|jdbc|rest", 0, 0,
+    "Kind of catalog; jdbc is another name of sqlite. Hive, Hadoop and others are used through a REST catalog in "
+    "front of them.")
 ICE_OPTION(CATALOG_NAME, "catalog.name", TEXT, "icesink", "ICEBERG_CATALOG_NAME", NULL, NULL, 0, 0,
            "Name of the catalog, as other engines use it.")
 ICE_OPTION(

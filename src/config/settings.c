@@ -85,6 +85,12 @@ static ice_status fail_value(const source *from, const ice_option *option, const
                        ICE_STR_ARG(from->origin), option->key, expected, ICE_STR_ARG(text));
 }
 
+// What the choices mean stands behind them.
+static ice_status fail_choice(const source *from, const ice_option *option, ice_str text) {
+  return ice_error_set(from->err, ICE_INVALID_ARGUMENT, "%.*s: %s must be %s, not \"%.*s\". %s",
+                       ICE_STR_ARG(from->origin), option->key, option->choices, ICE_STR_ARG(text), option->help);
+}
+
 static ice_status resolve_path(const source *from, ice_str path, ice_str *out) {
   if (path.size == 0 || path.data[0] == '/' || from->directory.size == 0 || memchr(path.data, ':', path.size)) {
     return ice_arena_copy_str(&from->settings->arena, path, out, from->err);
@@ -179,8 +185,7 @@ static ice_status set_typed(const source *from, const ice_option *option, ice_se
       return parse_boolean(value->text, &value->number) ? ICE_OK
                                                         : fail_value(from, option, "true or false", value->text);
     case ICE_OPTION_CHOICE:
-      return is_choice(option->choices, value->text) ? ICE_OK
-                                                     : fail_value(from, option, option->choices, value->text);
+      return is_choice(option->choices, value->text) ? ICE_OK : fail_choice(from, option, value->text);
     case ICE_OPTION_SECRET:
       return ice_str_starts_with(value->text, ICE_STR("file:"))
                  ? read_secret(from, ice_str_make(value->text.data + 5, value->text.size - 5), &value->text)
