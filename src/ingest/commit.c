@@ -467,7 +467,8 @@ static bool was_torn(const ice_committer *committer, const ice_lead *lead, const
 }
 
 // A catalog that answered a commit of several tables and kept only some of them is used for one table at a time from now on.
-// A lost lead is for the next attempt, which finds its followers ahead; a lost follower is pending in the lead.
+// A lost follower is pending in the lead. A lost lead fences the epoch: a follower has its part, so it is not for a second attempt but
+// for the start, which finds the follower ahead.
 static void read_back(const ice_committer *committer, const ice_lead *lead, ice_epoch *epoch, const attempt *a,
                       ice_attempt *outcome) {
   bool lead_has_it;
@@ -484,7 +485,7 @@ static void read_back(const ice_committer *committer, const ice_lead *lead, ice_
   committer->catalog->atomic = false;
   // Some table has its part.
   epoch->unknown = true;
-  *outcome = lead_has_it ? ICE_ATTEMPT_DONE : ICE_ATTEMPT_AGAIN;
+  *outcome = lead_has_it ? ICE_ATTEMPT_DONE : ICE_ATTEMPT_FENCED;
 }
 
 static ice_status commit_from(const ice_committer *committer, const ice_lead *lead, ice_epoch *epoch,

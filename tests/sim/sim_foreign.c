@@ -273,6 +273,10 @@ static void take_away(void *context, uint32_t partition, int64_t offset, int32_t
 // Back to one of the head's ancestors that are still there, or to nothing. Where the sink is told to go on, what was in the table
 // is nobody's to bring back; else a policy has to stop it.
 static ice_status roll_back(sim *world, const ice_table *table, ice_error *err) {
+  if (world->scenario->fields[SIM_HIDDEN]) {
+    // Nobody goes back to a snapshot that is not shown.
+    return ICE_OK;
+  }
   const ice_snapshot *head = ice_table_ref_snapshot(table->metadata, ICE_REF_MAIN);
   const ice_snapshot *to = head;
   bool to_nothing = sim_draw(world, 6) == 0;

@@ -141,10 +141,6 @@ void sim_scenario_of_seed(uint64_t seed, sim_scenario *out) {
       out->rates[kind] = pick(seed, 200 + kind, t->rate_min, t->rate_max) * factor;
     }
   }
-  if (fields[SIM_HIDDEN]) {
-    // Nobody goes back to a snapshot that is not shown.
-    out->rates[SIM_ROLL_BACK] = 0;
-  }
 }
 
 static size_t put(char *out, size_t size, size_t at, const char *format, ...) ICE_PRINTF(4, 5);
