@@ -199,6 +199,19 @@ static void test_catalog_rest__renames_and_registers_tables(void **state) {
   end(&self);
 }
 
+static void test_catalog_rest__sends_the_configured_headers_with_every_request(void **state) {
+  (void)state;
+  static const exchange exchanges[] = {{"x-realm: lake\r\n", CONFIG}, {"x-realm: lake\r\n", TABLE}};
+  static const ice_http_header headers[] = {{ICE_STR_INIT("x-realm"), ICE_STR_INIT("lake")}};
+  fixture self;
+  ice_table table;
+  const ice_rest_options options = {.headers = headers, .header_count = 1};
+  assert_int_equal(begin(&self, exchanges, ICE_COUNT_OF(exchanges), &options, NULL), ICE_OK);
+  assert_int_equal(ice_catalog_load_table(self.catalog, test_ident("t"), &table, NULL), ICE_OK);
+  ice_table_deinit(&table);
+  end(&self);
+}
+
 static void test_catalog_rest__requests_are_signed_for_aws(void **state) {
   (void)state;
   static const exchange exchanges[] = {{"AWS4-HMAC-SHA256 Credential=AKID/", CONFIG},
@@ -559,6 +572,7 @@ int main(void) {
       cmocka_unit_test(test_catalog_rest__a_missing_table_is_told_in_the_known_words),
       cmocka_unit_test(test_catalog_rest__a_table_that_has_not_changed_is_not_sent_again),
       cmocka_unit_test(test_catalog_rest__renames_and_registers_tables),
+      cmocka_unit_test(test_catalog_rest__sends_the_configured_headers_with_every_request),
       cmocka_unit_test(test_catalog_rest__requests_are_signed_for_aws),
       cmocka_unit_test(test_catalog_rest__a_refused_configuration_says_what_the_server_said),
       cmocka_unit_test(test_catalog_rest__reading_is_repeated_while_the_server_is_away),
