@@ -127,3 +127,17 @@ bool ice_number_scale(uint64_t mantissa, int64_t exponent, double *out) {
   return true;
 }
 #endif
+
+bool ice_number_parse_count(ice_str text, int64_t *out) {
+  int64_t value = 0;
+  for (size_t i = 0; i < text.size; i++) {
+    if (text.data[i] < '0' || text.data[i] > '9' || __builtin_mul_overflow(value, 10, &value) ||
+        __builtin_add_overflow(value, text.data[i] - '0', &value)) {
+      return false;
+    }
+  }
+  if (text.size > 0) {
+    *out = value;
+  }
+  return text.size > 0;
+}

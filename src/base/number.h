@@ -25,4 +25,9 @@ bool ice_number_parse_float(ice_str text, float *out);
 /// Pure function; threads: any. `*out` is left alone where it returns false.
 bool ice_number_scale(uint64_t mantissa, int64_t exponent, double *out);
 
+/// Parse all of `text` as a count: decimal digits alone, up to INT64_MAX.
+///
+/// Pure function; threads: any. `*out` is left alone where it returns false.
+bool ice_number_parse_count(ice_str text, int64_t *out);
+
 #endif

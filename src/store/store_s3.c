@@ -1,6 +1,7 @@
 #include "store/store_s3.h"
 
 #include "base/budget.h"
+#include "base/number.h"
 #include "codec/checksum.h"
 #include "http/http_url.h"
 #include "store/store_s3_priv.h"
@@ -250,24 +251,12 @@ static ice_status s3_create(ice_store *store, ice_str location, ice_upload **out
   return status == ICE_OK ? ice_s3_upload_create(store_of(store), &place, out, err) : status;
 }
 
-static bool parse_count(ice_str text, int64_t *out) {
-  int64_t value = 0;
-  for (size_t i = 0; i < text.size; i++) {
-    if (text.data[i] < '0' || text.data[i] > '9' || __builtin_mul_overflow(value, 10, &value) ||
-        __builtin_add_overflow(value, text.data[i] - '0', &value)) {
-      return false;
-    }
-  }
-  *out = value;
-  return text.size > 0;
-}
-
 // The first byte's place in "bytes 0-9/100".
 static bool parse_range_start(ice_str text, int64_t *out) {
   const ice_str unit = ICE_STR("bytes ");
   const char *dash = text.size > 0 ? memchr(text.data, '-', text.size) : NULL;
   return dash && ice_str_starts_with(text, unit) &&
-         parse_count(ice_str_make(text.data + unit.size, (size_t)(dash - text.data) - unit.size), out);
+         ice_number_parse_count(ice_str_make(text.data + unit.size, (size_t)(dash - text.data) - unit.size), out);
 }
 
 static ice_status take_range(const ice_s3_request *request, int64_t offset, void *data, size_t size, ice_error *err) {
@@ -367,7 +356,7 @@ static ice_status s3_stat(ice_store *store, ice_str location, int64_t *size, ice
   ice_s3_request_init(&request, self, "HeadObject", ICE_HTTP_HEAD, &place, ICE_S3_ANSWER_MAX);
   ice_s3_request_add_header(&request, ICE_STR("x-amz-checksum-mode"), ICE_STR("ENABLED"));
   ICE_TRY(ice_s3_request_wait(&request, err));
-  if (!parse_count(ice_http_response_header(&request.response, "content-length"), size)) {
+  if (!ice_number_parse_count(ice_http_response_header(&request.response, "content-length"), size)) {
     ICE_FAIL(ICE_CORRUPT, "%.*s: the server does not say how long it is", ICE_STR_ARG(location));
   }
   remember(self, &request, *size);

@@ -1,6 +1,7 @@
 #include "store/store_s3_answer.h"
 
 #include "base/bytes.h"
+#include "base/number.h"
 #include "codec/iso8601.h"
 #include "codec/xml.h"
 
@@ -82,25 +83,13 @@ typedef struct listing {
   bool is_list;
 } listing;
 
-static bool parse_size(ice_str text, int64_t *out) {
-  int64_t value = 0;
-  for (size_t i = 0; i < text.size; i++) {
-    if (text.data[i] < '0' || text.data[i] > '9' || __builtin_mul_overflow(value, 10, &value) ||
-        __builtin_add_overflow(value, text.data[i] - '0', &value)) {
-      return false;
-    }
-  }
-  *out = value;
-  return text.size > 0;
-}
-
 static ice_status take_field(listing *self, const ice_xml_element *element, ice_error *err) {
   if (ice_str_equal(element->name, ICE_STR("Key"))) {
     return ice_arena_copy_str(self->arena, element->text, &self->current.key, err);
   }
   bool sound = true;
   if (ice_str_equal(element->name, ICE_STR("Size"))) {
-    sound = parse_size(element->text, &self->current.size);
+    sound = ice_number_parse_count(element->text, &self->current.size);
   } else if (ice_str_equal(element->name, ICE_STR("LastModified"))) {
     sound = ice_iso8601_parse_timestamp(element->text, &self->current.modified_us);
   }

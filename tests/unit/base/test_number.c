@@ -160,6 +160,19 @@ static void test_number__a_locale_with_a_comma_changes_nothing(void **state) {
   comma_locale_unset();
 }
 
+static void test_number__counts_are_digits_alone(void **state) {
+  (void)state;
+  int64_t value = 7;
+  static const char *const refused[] = {"", "-1", "+1", " 1", "1 ", "1.0", "1e3", "0x10", "9223372036854775808"};
+  for (size_t i = 0; i < ICE_COUNT_OF(refused); i++) {
+    assert_false(ice_number_parse_count(ice_str_of(refused[i]), &value));
+    assert_int_equal(value, 7);
+  }
+  assert_true(ice_number_parse_count(ICE_STR("0"), &value) && value == 0);
+  assert_true(ice_number_parse_count(ICE_STR("0012"), &value) && value == 12);
+  assert_true(ice_number_parse_count(ICE_STR("9223372036854775807"), &value) && value == INT64_MAX);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_number__reads_decimal_notation),
@@ -169,6 +182,7 @@ int main(void) {
       cmocka_unit_test(test_number__scaling_rounds_as_the_c_library_does),
       cmocka_unit_test(test_number__floats_are_rounded_once),
       cmocka_unit_test(test_number__a_locale_with_a_comma_changes_nothing),
+      cmocka_unit_test(test_number__counts_are_digits_alone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
