@@ -17,11 +17,6 @@ static const char *path_of(const ice_settings *settings, ice_option_id id) {
   return ice_settings_get(settings, id)->set ? ice_settings_c_str(settings, id) : NULL;
 }
 
-static bool is_s3(ice_str location) {
-  return ice_str_starts_with(location, ICE_STR("s3://")) || ice_str_starts_with(location, ICE_STR("s3a://")) ||
-         ice_str_starts_with(location, ICE_STR("s3n://"));
-}
-
 // Places ------------------------------------------------------------------------------------------------------------
 
 // Makes "file:///…" of a path; a URI stays as it is.
@@ -83,7 +78,7 @@ typedef struct places {
 } places;
 
 static ice_status add_place(places *all, ice_str location, ice_error *err) {
-  bool s3 = is_s3(location);
+  bool s3 = ice_store_s3_scheme(location) > 0;
   size_t *count = s3 ? &all->s3_count : &all->local_count;
   if (*count == ROOTS_MAX) {
     return ice_error_set(err, ICE_LIMIT, "catalog.allowed_locations: more than %d", (int)ROOTS_MAX - 1);
@@ -185,7 +180,7 @@ static ice_status make_parents(const ice_catalog_sqlite_options *options, ice_st
     *slash = '\0';
     ICE_TRY(port->files.make_directories(port->files.context, directory, err));
   }
-  if (!is_s3(warehouse)) {
+  if (ice_store_s3_scheme(warehouse) == 0) {
     ICE_TRY(ice_location_path(warehouse, &path, err));
     ICE_TRY(port->files.make_directories(port->files.context, (const char *)path.data, err));
   }

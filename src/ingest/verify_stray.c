@@ -2,6 +2,7 @@
 
 #include "base/map.h"
 #include "iceberg/iceberg_manifest.h"
+#include "store/store_s3.h"
 #include <stdio.h>
 
 enum { TEXT_MAX = 1 << 30, FILES_MAX = 100000000 };
@@ -16,11 +17,9 @@ typedef struct stray_search {
 
 // "file:///a", "file:/a" and "/a" are one file, "s3://a/b" and "s3a://a/b" are one object.
 static ice_str path_of(ice_str location) {
-  if (ice_str_starts_with(location, ICE_STR("s3a:")) || ice_str_starts_with(location, ICE_STR("s3n:"))) {
-    return ice_str_make(location.data + 4, location.size - 4);
-  }
-  if (ice_str_starts_with(location, ICE_STR("s3:"))) {
-    return ice_str_make(location.data + 3, location.size - 3);
+  size_t scheme = ice_store_s3_scheme(location);
+  if (scheme > 0) {
+    return ice_str_make(location.data + scheme, location.size - scheme);
   }
   if (ice_str_starts_with(location, ICE_STR("file:"))) {
     location = ice_str_make(location.data + strlen("file:"), location.size - strlen("file:"));

@@ -1,5 +1,6 @@
 #include "store/store_router.h"
 
+#include "store/store_s3.h"
 #include <stdlib.h>
 
 typedef struct router {
@@ -12,8 +13,7 @@ static router *router_of(ice_store *store) { return (router *)(void *)store; }
 
 static ice_status find(ice_store *store, ice_str location, ice_store **out, ice_error *err) {
   const router *self = router_of(store);
-  bool is_s3 = ice_str_starts_with(location, ICE_STR("s3://")) || ice_str_starts_with(location, ICE_STR("s3a://")) ||
-               ice_str_starts_with(location, ICE_STR("s3n://"));
+  bool is_s3 = ice_store_s3_scheme(location) > 0;
   bool is_local = ice_str_starts_with(location, ICE_STR("file:")) || ice_str_starts_with(location, ICE_STR("/"));
   *out = is_s3 ? self->s3 : is_local ? self->local : NULL;
   return *out ? ICE_OK

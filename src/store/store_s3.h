@@ -12,6 +12,11 @@
 
 enum { ICE_S3_GRANTS_MAX = 1024, ICE_S3_PART_SIZE_MIN = 5 << 20 };
 
+/// The size of `s3://`, `s3a://` or `s3n://` at the beginning of a location, which all name the same place; 0: it is not in S3.
+///
+/// Pure function; threads: any.
+size_t ice_store_s3_scheme(ice_str location);
+
 typedef struct ice_store_s3_options {
   const ice_port *port;
   const ice_observer *observer;  ///< may be NULL

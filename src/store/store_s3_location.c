@@ -54,13 +54,19 @@ static const char *wrong_with_key(ice_str key) {
   return NULL;
 }
 
-ice_status ice_s3_place_read(ice_str location, bool is_prefix, ice_s3_place *out, ice_error *err) {
+size_t ice_store_s3_scheme(ice_str location) {
   static const ice_str schemes[] = {ICE_STR_INIT("s3://"), ICE_STR_INIT("s3a://"), ICE_STR_INIT("s3n://")};
-  *out = (ice_s3_place){.location = location};
-  size_t at = 0;
   for (size_t i = 0; i < ICE_COUNT_OF(schemes); i++) {
-    at = ice_str_starts_with(location, schemes[i]) ? schemes[i].size : at;
+    if (ice_str_starts_with(location, schemes[i])) {
+      return schemes[i].size;
+    }
   }
+  return 0;
+}
+
+ice_status ice_s3_place_read(ice_str location, bool is_prefix, ice_s3_place *out, ice_error *err) {
+  *out = (ice_s3_place){.location = location};
+  size_t at = ice_store_s3_scheme(location);
   if (at == 0 || location.size >= ICE_S3_LOCATION_MAX) {
     return refuse(location, "is no location in S3 (s3://bucket/key)", err);
   }
