@@ -1,4 +1,5 @@
 // How a table's objects are reached, as the server says it with the table: credentials that it vends, or its signing endpoint.
+#include "base/number.h"
 #include "catalog/catalog_rest_priv.h"
 
 #include <stddef.h>
@@ -70,7 +71,8 @@ static ice_status take_credentials(access_grant *grant, const json_t *config, ic
   ICE_TRY(ice_arena_copy_str(&arena, text_of(config, "s3.access-key-id"), &fresh.access_key_id, err));
   ICE_TRY(ice_arena_copy_str(&arena, text_of(config, "s3.secret-access-key"), &fresh.secret_access_key, err));
   ICE_TRY(ice_arena_copy_str(&arena, text_of(config, "s3.session-token"), &fresh.session_token, err));
-  fresh.expires_at_ms = expires.size > 0 ? strtoll(expires.data, NULL, 10) : 0;
+  // One that is no time is as if it were not said.
+  (void)ice_number_parse_count(expires, &fresh.expires_at_ms);
   int64_t lifetime_ms = fresh.expires_at_ms - now_ms(grant->catalog);
   int64_t early_ms = lifetime_ms / EARLY_SHARE < EARLY_MS ? lifetime_ms / EARLY_SHARE : EARLY_MS;
   ice_arena_deinit(&grant->arena);
@@ -255,6 +257,17 @@ done:
 
 // Taking what an answer gives ---------------------------------------------------------------------------------------
 
+// What a prefix's grants are kept by. The store has one grant for a place, however it is written, and frees the former with a new
+// one: no two spellings of a place may have entries of their own.
+static ice_str place_of(ice_str prefix) {
+  size_t scheme = ice_store_s3_scheme(prefix);
+  ice_str place = ice_str_make(prefix.data + scheme, prefix.size - scheme);
+  while (place.size > 0 && place.data[place.size - 1] == '/') {
+    place.size--;
+  }
+  return place;
+}
+
 static ice_status grant_access(ice_rest_catalog *catalog, ice_table_ident ident, ice_str prefix, const json_t *config,
                                ice_error *err) {
   bool vends = text_of(config, "s3.access-key-id").size > 0;
@@ -262,7 +275,7 @@ static ice_status grant_access(ice_rest_catalog *catalog, ice_table_ident ident,
   if (prefix.size == 0 || (!vends && !signs)) {
     return ICE_OK;
   }
-  access_grant *grant = ice_map_get(&catalog->access, prefix);
+  access_grant *grant = ice_map_get(&catalog->access, place_of(prefix));
   if (grant) {
     // A signing endpoint's address is kept: it is the same for the life of a table.
     return vends ? take_credentials(grant, config, err) : ICE_OK;
@@ -284,7 +297,7 @@ static ice_status grant_access(ice_rest_catalog *catalog, ice_table_ident ident,
                               .region = text_of(config, "client.region"),
                               .path_style = path_style.size == 0 ? -1 : ice_str_equal_c(path_style, "true")};
   ICE_TRY(ice_store_s3_grant(catalog->s3, &given, err));
-  ICE_TRY(ice_map_put(&catalog->access, prefix, grant, err));
+  ICE_TRY(ice_map_put(&catalog->access, place_of(prefix), grant, err));
 done:
   return status;
 }

@@ -101,7 +101,7 @@ typedef struct ice_rest_catalog {
   ice_store *s3;  ///< borrowed from `base.store`; NULL: access that the server gives out is not used
   ice_rest_known known[ICE_REST_KNOWN_MAX];
   size_t known_next;
-  ice_map access;  ///< prefix → what the store was granted for it; the store owns that
+  ice_map access;  ///< a prefix's place → what the store was granted for it; the store owns that
 } ice_rest_catalog;
 
 /// Take a table from an answer (LoadTableResult), and the access to its objects. Ownership: `out` is the caller's storage, zeroed;
