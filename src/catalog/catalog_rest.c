@@ -192,7 +192,9 @@ static ice_status rest_list_namespaces(ice_catalog *catalog, ice_catalog_visit v
       ice_status found = list_level(session, list.items[i], &list, &refused);
       // A server without nested namespaces refuses the question, or answers as if it had not been asked.
       if (found != ICE_OK && found != ICE_INVALID_ARGUMENT && found != ICE_NOT_FOUND && found != ICE_UNSUPPORTED) {
-        *err = refused;
+        if (err) {
+          *err = refused;
+        }
         status = found;
         goto done;
       }
