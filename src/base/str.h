@@ -56,4 +56,15 @@ static inline int ice_str_compare(ice_str a, ice_str b) {
   return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
+/// The start of a foreign text in `out` (`size` bytes, at least one), terminated, with a blank for each byte that is not printable
+/// ASCII: nothing that could break a line of a log.
+static inline void ice_str_print(ice_str text, char *out, size_t size) {
+  size_t shown = text.size < size ? text.size : size - 1;
+  for (size_t i = 0; i < shown; i++) {
+    unsigned char c = (unsigned char)text.data[i];
+    out[i] = c < ' ' || c >= 0x7f ? ' ' : (char)c;
+  }
+  out[shown] = '\0';
+}
+
 #endif

@@ -14,17 +14,22 @@ enum {
 
 // Addresses ---------------------------------------------------------------------------------------------------------
 
+// The level that begins at `*at`, which goes behind it; beyond the end after the last one.
+static ice_str next_level(ice_str namespace_name, size_t *at) {
+  const char *start = namespace_name.data + *at;
+  const char *dot = memchr(start, '.', namespace_name.size - *at);
+  size_t size = dot ? (size_t)(dot - start) : namespace_name.size - *at;
+  *at += size + 1;
+  return ice_str_make(start, size);
+}
+
 json_t *ice_rest_levels(ice_str namespace_name) {
   json_t *levels = json_array();
   for (size_t at = 0; levels && at <= namespace_name.size;) {
-    const char *start = namespace_name.data + at;
-    const char *dot = memchr(start, '.', namespace_name.size - at);
-    size_t size = dot ? (size_t)(dot - start) : namespace_name.size - at;
-    if (json_array_append_new(levels, ice_json_string(ice_str_make(start, size))) != 0) {
+    if (json_array_append_new(levels, ice_json_string(next_level(namespace_name, &at))) != 0) {
       json_decref(levels);
       return NULL;
     }
-    at += size + 1;
   }
   return levels;
 }
@@ -33,14 +38,10 @@ ice_status ice_rest_append_namespace(const ice_rest_session *session, ice_str na
                                      ice_error *err) {
   ice_status status = ICE_OK;
   for (size_t at = 0; at <= namespace_name.size;) {
-    const char *start = namespace_name.data + at;
-    const char *dot = memchr(start, '.', namespace_name.size - at);
-    size_t size = dot ? (size_t)(dot - start) : namespace_name.size - at;
     if (at > 0) {
       ICE_TRY(ice_bytes_append_str(out, session->separator, err));
     }
-    ICE_TRY(ice_http_url_encode(ice_str_make(start, size), out, err));
-    at += size + 1;
+    ICE_TRY(ice_http_url_encode(next_level(namespace_name, &at), out, err));
   }
 done:
   return status;
@@ -265,16 +266,6 @@ static ice_status status_of(int32_t code) {
   }
 }
 
-// The text without what would break a log line.
-static void quote(ice_str text, char out[QUOTED_MAX + 1]) {
-  size_t size = text.size < QUOTED_MAX ? text.size : QUOTED_MAX;
-  for (size_t i = 0; i < size; i++) {
-    unsigned char c = (unsigned char)text.data[i];
-    out[i] = c < ' ' || c >= 0x7f ? ' ' : (char)c;
-  }
-  out[size] = '\0';
-}
-
 ice_status ice_rest_check(const ice_rest_session *session, const char *what, ice_error *err) {
   int32_t code = session->response.status;
   if (code >= 200 && code < 300) {
@@ -286,12 +277,11 @@ ice_status ice_rest_check(const ice_rest_session *session, const char *what, ice
   const json_t *error = json_object_get(root, "error");
   const json_t *message = json_object_get(error, "message");
   const char *type = json_string_value(json_object_get(error, "type"));
-  char quoted_type[QUOTED_MAX + 1] = "";
+  char quoted_type[QUOTED_MAX + 1];
   char quoted[QUOTED_MAX + 1];
-  quote(message ? ice_str_make(json_string_value(message), json_string_length(message)) : body, quoted);
-  if (type) {
-    quote(ice_str_of(type), quoted_type);
-  }
+  ice_str said = message ? ice_str_make(json_string_value(message), json_string_length(message)) : body;
+  ice_str_print(said, quoted, sizeof quoted);
+  ice_str_print(ice_str_of(type), quoted_type, sizeof quoted_type);
   json_decref(root);
   ice_status status = status_of(code);
   ice_error_set(err, status, "%s: HTTP status %d%s%s%s%s", what, code, quoted_type[0] ? ": " : "", quoted_type,

@@ -97,15 +97,10 @@ ice_status ice_http_response_check(const ice_http_response *response, const char
   }
   ice_str body = ice_bytes_str(&response->body);
   char quoted[QUOTED_MAX + 1];
-  size_t size = body.size < QUOTED_MAX ? body.size : QUOTED_MAX;
-  for (size_t i = 0; i < size; i++) {
-    unsigned char c = (unsigned char)body.data[i];
-    quoted[i] = c < ' ' || c >= 0x7f ? ' ' : (char)c;
-  }
-  quoted[size] = '\0';
+  ice_str_print(body, quoted, sizeof quoted);
   bool retryable = code == 408 || code == 425 || code == 429 || code >= 500;
   ice_status status = code == 401 || code == 403 ? ICE_AUTH : code == 404 || code == 410 ? ICE_NOT_FOUND : ICE_IO;
-  ice_error_set(err, status, "%s: HTTP status %d%s%s", what, code, size > 0 ? ": " : "", quoted);
+  ice_error_set(err, status, "%s: HTTP status %d%s%s", what, code, body.size > 0 ? ": " : "", quoted);
   if (err) {
     err->flags = retryable ? ICE_ERROR_RETRYABLE : 0;
     err->origin_code = code;

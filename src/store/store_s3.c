@@ -498,7 +498,8 @@ static ice_status s3_list(ice_store *store, ice_str prefix, ice_object_visit vis
 }
 
 static ice_status s3_drive(ice_store *store, int64_t timeout_ms, ice_error *err) {
-  return ice_s3_drive(store_of(store), timeout_ms, err);
+  // Asked between all steps of a sink, most often with no request under way.
+  return store_of(store)->first ? ice_s3_drive(store_of(store), timeout_ms, err) : ICE_OK;
 }
 
 static const ice_store_interface store_interface = {.create = s3_create,

@@ -205,12 +205,7 @@ static void show(const ice_s3_request *request, ice_str text, char out[MESSAGE_M
   if (holds_secret(request, text)) {
     text = ICE_STR("(withheld: the text holds credentials)");
   }
-  size_t size = text.size < MESSAGE_MAX ? text.size : MESSAGE_MAX;
-  for (size_t i = 0; i < size; i++) {
-    unsigned char c = (unsigned char)text.data[i];
-    out[i] = c < ' ' || c >= 0x7f ? ' ' : (char)c;
-  }
-  out[size] = '\0';
+  ice_str_print(text, out, MESSAGE_MAX + 1);
 }
 
 static bool is_region(ice_str text) {

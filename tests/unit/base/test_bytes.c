@@ -96,6 +96,19 @@ static void test_bytes__an_empty_buffer_may_be_freed_and_shown(void **state) {
   ice_bytes_deinit(&bytes);
 }
 
+static void test_str__a_foreign_text_is_shown_short_and_on_one_line(void **state) {
+  (void)state;
+  char shown[6];
+  ice_str_print(ICE_STR("a\nb\x7f\xc3\xbc"), shown, sizeof shown);
+  assert_string_equal(shown, "a b  ");
+  ice_str_print(ICE_STR("abcde"), shown, sizeof shown);
+  assert_string_equal(shown, "abcde");
+  ice_str_print((ice_str){0}, shown, sizeof shown);
+  assert_string_equal(shown, "");
+  ice_str_print(ICE_STR("abc"), shown, 1);
+  assert_string_equal(shown, "");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_bytes__grows_and_keeps_what_it_has),
@@ -104,6 +117,7 @@ int main(void) {
       cmocka_unit_test(test_bytes__format_writes_no_terminator),
       cmocka_unit_test(test_bytes__a_full_buffer_has_no_room_for_a_terminator),
       cmocka_unit_test(test_bytes__an_empty_buffer_may_be_freed_and_shown),
+      cmocka_unit_test(test_str__a_foreign_text_is_shown_short_and_on_one_line),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
