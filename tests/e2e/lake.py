@@ -12,6 +12,7 @@ import pathlib
 import signal
 import struct
 import subprocess
+import time
 
 import fastavro
 
@@ -227,6 +228,23 @@ def parse_segment(data):
             yield base + delta, bytes(body[inner:inner + value_size])
             place = end
         at += 12 + length
+
+
+def kill_at_random_instants(lake, choose, kills, longest_s, counts):
+    """Messages and a sink, over and over, until `kills` of the sinks died before they were through."""
+    delivered = 0
+    while delivered < kills:
+        lake.generate(choose.choice(counts))
+        process = lake.start_sink()
+        time.sleep(choose.uniform(0.0, longest_s))
+        if process.poll() is None:
+            kill(process)
+            delivered += 1
+        else:
+            assert process.returncode == 0, process.stderr.read()
+    lake.sink()
+    lake.assert_conserved()
+    lake.verify()
 
 
 def kill(process):

@@ -16,7 +16,7 @@ SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "tools/services"
 
 def script(name, *arguments, **environment):
     done = subprocess.run([SCRIPTS / f"{name}.sh", *[str(a) for a in arguments]], text=True, capture_output=True,
-                          timeout=600, env={**os.environ, **environment})
+                          timeout=1800, env={**os.environ, **environment})
     assert done.returncode == 0, f"{name}.sh {arguments}: {done.stderr}"
     return done.stdout.strip()
 

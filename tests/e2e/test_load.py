@@ -1,7 +1,6 @@
 """Load and trouble on a real broker: nothing is lost, memory stays within its budget, the lag goes back to nothing."""
 import datetime
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -11,7 +10,7 @@ import time
 import pytest
 from broker_lake import BrokerLake, free_port, get, interleaved, table_rows, wait_until
 from lake import TEST_ALL
-from services import SCRIPTS
+from services import script
 from stream import BAD, HealthMessages
 
 SLACK = 64 << 20  # code, stacks and what the allocator keeps, beside the budget
@@ -167,7 +166,7 @@ def test_broker_that_limits_the_rate_is_read_to_the_end(tmp_path, broker, regist
 
 def limit(broker, setting):
     change = ["--add-config", setting] if setting else ["--delete-config", "consumer_byte_rate"]
-    jars = max((SCRIPTS.parents[1] / ".cache/kafka").glob("*[0-9a-f]"), key=os.path.getmtime)
+    jars = script("kafka", "install")
     done = subprocess.run(["java", "-cp", f"{jars}/*", "kafka.admin.ConfigCommand", "--bootstrap-server", broker.address,
                            "--alter", *change, "--entity-type", "clients", "--entity-default"],
                           capture_output=True, text=True, timeout=60)
@@ -198,7 +197,8 @@ def test_lag_comes_back_to_nothing_after_a_pause(tmp_path, broker, registry):
     lake.assert_conserved()
 
 
-@pytest.mark.skipif(not TEST_ALL, reason="a minute of outage belongs to `make test-all`; test_kafka.py has a short one")
+# test_kafka.py has a short one.
+@pytest.mark.test_all
 def test_registry_that_is_away_for_a_minute_delays_and_blames_nobody(tmp_path, broker, registry):
     lake = BrokerLake(tmp_path, broker, registry, "minute", partitions=2, seed=10)
     lake.configure(interval="100ms")

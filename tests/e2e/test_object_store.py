@@ -1,6 +1,5 @@
 """The S3 store against real servers: what it writes others read, and the reverse."""
 import http.client
-import os
 import random
 import subprocess
 import time
@@ -9,12 +8,13 @@ import pytest
 from object_store import ObjectStore, command, tool
 from s3_stand_in import CUT, Answer, StandIn
 
-SERVERS = ["versitygw", "versitygw-tls"] + (["minio"] if os.environ.get("ICESINK_TEST_ALL") else [])
+MINIO = pytest.param("minio", marks=pytest.mark.test_all)
+PLAIN = ["versitygw", MINIO]
 ODD_KEYS = ["plain", "a b", "a+b", "a%20b", "a%b", "ü/ö", "q?x=1&y#z", "semi;colon,comma", "(paren)!*'", "x=1/y=2", "~tilde",
             "quote\"lt<gt>amp&", "day=2026-01-02/00000-0-f.parquet", "日本/語"]
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=[*PLAIN, "versitygw-tls"])
 def store(request, tmp_path_factory):
     kind, _, mode = request.param.partition("-")
     store = ObjectStore(tmp_path_factory.mktemp(request.param), kind, *([mode] if mode else []))
@@ -153,10 +153,10 @@ def forward(store, request):
     return Answer(answer.status, body, **headers)
 
 
+# What stands between here speaks no TLS.
+@pytest.mark.parametrize("store", PLAIN, indirect=True)
 @pytest.mark.parametrize("operation, size", [("Put", 100_000), ("Put", 0), ("Complete", 20_000_000), ("Part", 20_000_000)])
 def test_an_object_whose_answer_was_lost_is_known_again(store, tmp_path, operation, size):
-    if store.ca:
-        pytest.skip("the one between speaks no TLS")
     path = data_file(tmp_path, size)
     lost = []
 
@@ -176,10 +176,9 @@ def test_an_object_whose_answer_was_lost_is_known_again(store, tmp_path, operati
     assert store.open_uploads("test") == []
 
 
+@pytest.mark.parametrize("store", PLAIN, indirect=True)
 @pytest.mark.parametrize("at", ["Create", "Part", "Complete"])
 def test_an_upload_that_is_killed_leaves_nothing_under_its_name(store, tmp_path, at):
-    if store.ca:
-        pytest.skip("the one between speaks no TLS")
     path = data_file(tmp_path, 30_000_000)
     location = f"s3://test/killed/{at}"
 
@@ -204,10 +203,10 @@ def test_an_upload_that_is_killed_leaves_nothing_under_its_name(store, tmp_path,
         store.client().abort_multipart_upload(Bucket="test", Key=upload["Key"], UploadId=upload["UploadId"])
 
 
+# versitygw has no STS.
+@pytest.mark.parametrize("store", [MINIO], indirect=True)
 def test_a_role_of_a_profile_signs_with_its_session_token(store, tmp_path):
     """AssumeRole at a real server, and what it gives at the same."""
-    if store.kind != "minio":
-        pytest.skip("versitygw has no STS")
     config = tmp_path / "config"
     config.write_text(f"[profile base]\naws_access_key_id = {store.access_key}\naws_secret_access_key = {store.secret_key}\n"
                       "[profile role]\nrole_arn = arn:aws:iam::000000000000:role/x\nsource_profile = base\n")

@@ -11,7 +11,8 @@ import duckdb_extensions
 import pytest
 from catalogs import RestLake, deployment
 from fault_proxy import Fault, FaultProxy
-from lake import ROOT, TEST_ALL, kill
+from lake import ROOT, TEST_ALL, kill_at_random_instants
+from services import script
 
 KINDS = ["nessie", "fixture", "fixture-files"]
 
@@ -67,9 +68,9 @@ def test_duckdb_reads_the_tables_from_the_object_store(lake):
 def test_java_reads_the_tables_through_the_catalog(server, lake):
     lake.generate(1000)
     lake.sink()
-    java, = ROOT.glob(".cache/rest_fixture/*/")
+    iceberg = script("rest_fixture", "install")
     done = subprocess.run(
-        ["java", "-cp", f"{ROOT}/.cache/java/target/*:{ROOT}/.cache/java/lib/*:{java}/*", "icesink.TableReader", server.uri, "rest",
+        ["java", "-cp", f"{ROOT}/.cache/java/target/*:{ROOT}/.cache/java/lib/*:{iceberg}/*", "icesink.TableReader", server.uri, "rest",
          server.warehouse, "health_db.health_data_raw", "value", "sample_id", "data_type", "heartRate"],
         capture_output=True, text=True, timeout=120, env={**os.environ, **server.environment()})
     assert done.returncode == 0, done.stderr
@@ -96,21 +97,8 @@ def test_tables_that_others_made_and_write_to_are_appended_to(lake):
 
 @pytest.mark.parametrize("seed,kills", [(1, 40)] if not TEST_ALL else [(seed, 150) for seed in range(1, 4)])
 def test_killed_at_random_instants_neither_loses_nor_duplicates(lake, seed, kills):
-    choose = random.Random(seed)
     lake.configure(interval="10ms")
-    delivered = 0
-    while delivered < kills:
-        lake.generate(choose.choice([64, 640]))
-        process = lake.start_sink()
-        time.sleep(choose.uniform(0.0, 0.4))
-        if process.poll() is None:
-            kill(process)
-            delivered += 1
-        else:
-            assert process.returncode == 0, process.stderr.read()
-    lake.sink()
-    lake.assert_conserved()
-    lake.verify()
+    kill_at_random_instants(lake, random.Random(seed), kills, longest_s=0.4, counts=[64, 640])
 
 
 def is_commit(request):

@@ -15,8 +15,9 @@ import time
 import pytest
 from catalogs import Nessie, RestLake, deployment
 from fault_proxy import FaultProxy
-from lake import ROOT, TEST_ALL, Lake
+from lake import Lake
 from object_store import ObjectStore
+from services import script
 
 LIFE_S = 3
 
@@ -27,7 +28,7 @@ class Accounts:
     def __init__(self, store):
         self.store = store
         self.known = []
-        self.program, = (ROOT / ".cache/versitygw").glob("*/versitygw")
+        self.program = script("versitygw", "install") + "/versitygw"
         self.current = None
         self.made_at = 0
         self.lock = threading.Lock()
@@ -94,28 +95,28 @@ def test_vended_credentials_are_renewed_before_they_expire(tmp_path, place):
         store.close()
 
 
-if TEST_ALL:  # MinIO takes ten minutes to build
-
-    def test_credentials_of_a_real_token_service_are_used(tmp_path, monkeypatch):
-        """Nessie takes them from MinIO's STS, for the prefix of each table alone."""
-        store = ObjectStore(tmp_path / "store", "minio")
-        store.create_bucket("data-lake")
-        option = "-Dnessie.catalog.service.s3.default-options."
-        monkeypatch.setenv("NESSIE_OPTIONS", f"{option}client-iam.enabled=true {option}sts-endpoint={store.endpoint} "
-                                             f"{option}client-iam.assume-role=arn:aws:iam::000000000000:role/x")
-        server = Nessie(tmp_path / "catalog", "s3://data-lake/warehouse", store)
-        try:
-            lake = RestLake(tmp_path / "lake", server)
-            # No key of our own: what is not vended is not reached.
-            lake.configure(store="")
-            for _ in range(2):
-                lake.generate(500)
-                lake.sink()
-            lake.assert_conserved()
-            lake.verify()
-        finally:
-            server.stop()
-            store.stop()
+# MinIO takes ten minutes to build.
+@pytest.mark.test_all
+def test_credentials_of_a_real_token_service_are_used(tmp_path, monkeypatch):
+    """Nessie takes them from MinIO's STS, for the prefix of each table alone."""
+    store = ObjectStore(tmp_path / "store", "minio")
+    store.create_bucket("data-lake")
+    option = "-Dnessie.catalog.service.s3.default-options."
+    monkeypatch.setenv("NESSIE_OPTIONS", f"{option}client-iam.enabled=true {option}sts-endpoint={store.endpoint} "
+                                         f"{option}client-iam.assume-role=arn:aws:iam::000000000000:role/x")
+    server = Nessie(tmp_path / "catalog", "s3://data-lake/warehouse", store)
+    try:
+        lake = RestLake(tmp_path / "lake", server)
+        # No key of our own: what is not vended is not reached.
+        lake.configure(store="")
+        for _ in range(2):
+            lake.generate(500)
+            lake.sink()
+        lake.assert_conserved()
+        lake.verify()
+    finally:
+        server.stop()
+        store.stop()
 
 
 # Servers that refuse -----------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 #!/bin/sh
 # A Kafka broker (KRaft, one process) for the end-to-end tests.
-#   kafka.sh install        the broker's jars into .cache/kafka, as kafka.pom.xml pins them
+#   kafka.sh install        the broker's jars into .cache/kafka, as kafka.pom.xml pins them; print their folder
 #   kafka.sh start DIR      start a broker that keeps everything in DIR, on free ports of the loopback; print host:port.
 #                           A DIR with a stopped broker's files is started again on the same port.
 #   kafka.sh start DIR secure   the same with further listeners: DIR/addresses has name and host:port of each. SSL wants a
@@ -130,7 +130,7 @@ END
 }
 
 case ${1:-} in
-    install) install ;;
+    install) install; echo "$jars" ;;
     start) start "$(realpath -m "$2")" "${3:-}" ;;
     stop) stop_process "$2" ;;
     kill) kill -9 "$(cat "$2/pid")" && rm -f "$2/pid" ;;

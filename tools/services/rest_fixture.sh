@@ -1,6 +1,6 @@
 #!/bin/sh
 # Apache Iceberg's own REST catalog for tests, over a JDBC catalog in SQLite. Commits of several tables are not atomic here.
-#   rest_fixture.sh install     the jars into .cache/rest_fixture, as rest_fixture.pom.xml pins them
+#   rest_fixture.sh install     the jars into .cache/rest_fixture, as rest_fixture.pom.xml pins them; print their folder
 #   rest_fixture.sh start DIR WAREHOUSE   start it on a free port, with its files in DIR; print its URI. WAREHOUSE is a file: or
 #                           s3: URI; an s3 one takes S3_ENDPOINT, S3_ACCESS_KEY and S3_SECRET_KEY from the environment.
 #                           A DIR with a stopped one's files is started again on the same port.
@@ -42,7 +42,7 @@ start() {
 }
 
 case ${1:-} in
-    install) install ;;
+    install) install; echo "$jars" ;;
     start) start "$(realpath -m "$2")" "$3" ;;
     stop) stop_process "$2" ;;
     kill) kill -9 "$(cat "$2/pid")" && rm -f "$2/pid" ;;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # An S3 server on a directory (versitygw) for the end-to-end tests.
-#   versitygw.sh install    build it into .cache/versitygw, in the version that stands below
+#   versitygw.sh install    build it into .cache/versitygw, in the version that stands below; print the folder
 #   versitygw.sh start DIR  start one that keeps everything in DIR, on a free port of the loopback; print its endpoint.
 #                           Its keys are S3_ROOT_ACCESS_KEY and S3_ROOT_SECRET_KEY of the environment, else test-access and
 #                           test-secret-key. A DIR with a stopped server's files is started again on the same port.
@@ -48,7 +48,7 @@ start() {
 }
 
 case ${1:-} in
-    install) install ;;
+    install) install; echo "$place" ;;
     start) start "$(realpath -m "$2")" "${3:-}" ;;
     stop) stop_process "$2" ;;
     *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
