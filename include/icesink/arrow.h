@@ -1,5 +1,6 @@
-/// The Arrow C data interface (https://arrow.apache.org/docs/format/CDataInterface.html): the two structures
-/// through which record batches enter and leave the library.
+/// The Arrow C data interface (https://arrow.apache.org/docs/format/CDataInterface.html) and C stream interface
+/// (https://arrow.apache.org/docs/format/CStreamInterface.html): the structures through which record batches enter and leave the
+/// library.
 #ifndef ICESINK_ARROW_H
 #define ICESINK_ARROW_H
 
@@ -38,6 +39,19 @@ struct ArrowArray {
   struct ArrowArray **children;
   struct ArrowArray *dictionary;
   void (*release)(struct ArrowArray *);
+  void *private_data;
+};
+
+#endif
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+struct ArrowArrayStream {
+  int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+  int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+  const char *(*get_last_error)(struct ArrowArrayStream *);
+  void (*release)(struct ArrowArrayStream *);
   void *private_data;
 };
 
