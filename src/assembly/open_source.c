@@ -142,3 +142,19 @@ ice_status ice_open_registry(const ice_settings *settings, const _Atomic bool *s
       .stop = stop};
   return ice_schema_registry_http_open(&options, out, err);
 }
+
+ice_status ice_open_decoding(const ice_settings *settings, const _Atomic bool *stop, ice_bytes *schema_text,
+                             ice_schema_registry **registry, ice_pipeline_options *out, ice_error *err) {
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_read_payload_format(settings, &out->format, err));
+  if (out->format == ICE_PAYLOAD_AVRO) {
+    const char *schema = ice_settings_c_str(settings, ICE_OPTION_ID_DECODE_SCHEMA);
+    ICE_TRY(ice_port_read_file(ice_port_system(), schema, schema_text, err));
+    out->schema_text = ice_bytes_str(schema_text);
+  } else if (out->format != ICE_PAYLOAD_JSON) {
+    ICE_TRY(ice_open_registry(settings, stop, registry, err));
+    out->registry = *registry;
+  }
+done:
+  return status;
+}

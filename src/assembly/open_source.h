@@ -37,4 +37,11 @@ ICE_MUST_CHECK ice_status ice_read_payload_format(const ice_settings *settings, 
 ICE_MUST_CHECK ice_status ice_open_registry(const ice_settings *settings, const _Atomic bool *stop,
                                             ice_schema_registry **out, ice_error *err);
 
+/// Fill in how a pipeline decodes, by source.decode.*: its format, with the schema or the registry that it needs.
+///
+/// Ownership: `schema_text` (an empty buffer) and `*registry` are the caller's to give back; the options borrow them.
+ICE_MUST_CHECK ice_status ice_open_decoding(const ice_settings *settings, const _Atomic bool *stop,
+                                            ice_bytes *schema_text, ice_schema_registry **registry,
+                                            ice_pipeline_options *out, ice_error *err);
+
 #endif

@@ -6,22 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static ice_status open_decoding(ice_sink_parts *self, ice_error *err) {
-  ice_pipeline_options *out = &self->pipeline;
-  ice_status status = ICE_OK;
-  ICE_TRY(ice_read_payload_format(&self->settings, &out->format, err));
-  if (out->format == ICE_PAYLOAD_AVRO) {
-    const char *schema = ice_settings_c_str(&self->settings, ICE_OPTION_ID_DECODE_SCHEMA);
-    ICE_TRY(ice_port_read_file(ice_port_system(), schema, &self->schema_text, err));
-    out->schema_text = ice_bytes_str(&self->schema_text);
-  } else if (out->format != ICE_PAYLOAD_JSON) {
-    ICE_TRY(ice_open_registry(&self->settings, self->stop, &self->registry, err));
-    out->registry = self->registry;
-  }
-done:
-  return status;
-}
-
 static ice_status open_source(ice_sink_parts *self, ice_error *err) {
   if (ice_source_is_kafka(&self->settings)) {
     // librdkafka holds this on its own account, so the rest has to do with less.
@@ -46,9 +30,18 @@ static ice_policies read_policies(const ice_settings *settings) {
   };
 }
 
+ice_write_options ice_read_write_options(const ice_settings *settings) {
+  return (ice_write_options){
+      .codec = is_set_to(settings, ICE_OPTION_ID_WRITE_COMPRESSION, "zstd")   ? ICE_CODEC_ZSTD
+               : is_set_to(settings, ICE_OPTION_ID_WRITE_COMPRESSION, "none") ? ICE_CODEC_NONE
+                                                                              : ICE_CODEC_SNAPPY,
+      .page_size = (size_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_PAGE_SIZE),
+      .row_group_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_ROW_GROUP_SIZE),
+      .target_file_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_TARGET_FILE_SIZE)};
+}
+
 static ice_status open_ingest(ice_sink_parts *self, ice_error *err) {
   const ice_settings *settings = &self->settings;
-  ice_str codec = ice_settings_text(settings, ICE_OPTION_ID_WRITE_COMPRESSION);
   ice_ingest_options options = {
       .catalog = self->catalog,
       .port = ice_port_system(),
@@ -62,12 +55,7 @@ static ice_status open_ingest(ice_sink_parts *self, ice_error *err) {
                    ? ICE_START_LATEST
                    : ICE_START_EARLIEST,
       .policies = read_policies(settings),
-      .write = {.codec = ice_str_equal_c(codec, "zstd")   ? ICE_CODEC_ZSTD
-                         : ice_str_equal_c(codec, "none") ? ICE_CODEC_NONE
-                                                          : ICE_CODEC_SNAPPY,
-                .page_size = (size_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_PAGE_SIZE),
-                .row_group_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_ROW_GROUP_SIZE),
-                .target_file_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_TARGET_FILE_SIZE)},
+      .write = ice_read_write_options(settings),
       .spill_directory = ice_settings_c_str(settings, ICE_OPTION_ID_WRITE_SPILL_DIRECTORY),
   };
   return ice_ingest_open(&options, &self->ingest, err);
@@ -184,7 +172,7 @@ ice_status ice_sink_parts_open(ice_sink_parts *sink, bool create, ice_error *err
   ICE_TRY(ice_settings_require(&sink->settings, ICE_OPTION_ID_NAME, err));
   ice_budget_init(&sink->budget, ice_settings_number(&sink->settings, ICE_OPTION_ID_MEMORY));
   ICE_TRY(open_tables(sink, create, err));
-  ICE_TRY(open_decoding(sink, err));
+  ICE_TRY(ice_open_decoding(&sink->settings, sink->stop, &sink->schema_text, &sink->registry, &sink->pipeline, err));
   ICE_TRY(open_source(sink, err));
   ICE_TRY(bind_pipeline(sink, err));
 done:

@@ -35,4 +35,7 @@ ICE_MUST_CHECK ice_status ice_sink_parts_open(ice_sink_parts *sink, bool create,
 ICE_MUST_CHECK ice_status ice_sink_parts_rebind(void *sink, ice_error *err);
 void ice_sink_parts_close(ice_sink_parts *sink);
 
+/// How files are written, by write.*.
+ice_write_options ice_read_write_options(const ice_settings *settings);
+
 #endif

@@ -10,7 +10,7 @@ static ice_status complete_name(ice_settings *settings, ice_str name, ice_table_
 }
 
 ice_status ice_sink_tables_read(ice_settings *settings, const ice_pipeline_spec *spec, ice_sink_tables *out,
-                               ice_error *err) {
+                                ice_error *err) {
   *out = (ice_sink_tables){0};
   ice_status status = ICE_OK;
   ICE_TRY(ice_settings_require(settings, ICE_OPTION_ID_TABLES_DATA, err));
@@ -55,23 +55,6 @@ done:
   return status;
 }
 
-static ice_status build_spec(const ice_schema *schema, const ice_str *texts, uint32_t count, ice_arena *arena,
-                             ice_partition_spec *out, ice_error *err) {
-  *out = (ice_partition_spec){.field_count = count};
-  out->fields = ice_arena_alloc_array(arena, count, sizeof *out->fields, err);
-  if (!out->fields) {
-    return ICE_NO_MEMORY;
-  }
-  for (uint32_t i = 0; i < count; i++) {
-    ice_status status = ice_partition_field_parse(texts[i], schema, arena, &out->fields[i], err);
-    if (status != ICE_OK) {
-      return status;
-    }
-    out->fields[i].field_id = ICE_PARTITION_FIELD_ID_FIRST + (int32_t)i;
-  }
-  return ICE_OK;
-}
-
 static ice_status create_table(ice_catalog *catalog, const ice_pipeline_spec *spec, ice_table_ident ident,
                                bool dead_letters, bool *created, ice_error *err) {
   enum { SPEC_BYTES_MAX = 1 << 20 };
@@ -88,9 +71,9 @@ static ice_status create_table(ice_catalog *catalog, const ice_pipeline_spec *sp
     goto done;
   }
   ice_error_clear(err);
-  ICE_TRY(build_spec(schema, dead_letters ? spec->dead_letter_partition : spec->partition,
-                     dead_letters ? spec->dead_letter_partition_count : spec->partition_count, &arena,
-                     &partition_spec, err));
+  ICE_TRY(ice_partition_spec_parse(dead_letters ? spec->dead_letter_partition : spec->partition,
+                                   dead_letters ? spec->dead_letter_partition_count : spec->partition_count, schema,
+                                   &arena, &partition_spec, err));
   ICE_TRY(ice_catalog_create_namespace(catalog, ident.namespace_name, err));
   status = ice_catalog_create_table(catalog, ident, &create, &table, err);
   *created = status == ICE_OK;
@@ -106,7 +89,7 @@ done:
 }
 
 ice_status ice_sink_tables_create(ice_catalog *catalog, const ice_pipeline_spec *spec, const ice_sink_tables *tables,
-                                 uint32_t *created, ice_error *err) {
+                                  uint32_t *created, ice_error *err) {
   *created = 0;
   for (uint32_t i = 0; i < tables->count; i++) {
     bool made;

@@ -14,10 +14,10 @@ typedef struct ice_sink_tables {
   uint32_t lead;
 } ice_sink_tables;
 ICE_MUST_CHECK ice_status ice_sink_tables_read(ice_settings *settings, const ice_pipeline_spec *spec,
-                                              ice_sink_tables *out, ice_error *err);
+                                               ice_sink_tables *out, ice_error *err);
 
 /// Create what is missing of the tables and their namespaces; `*created` counts.
 ICE_MUST_CHECK ice_status ice_sink_tables_create(ice_catalog *catalog, const ice_pipeline_spec *spec,
-                                                const ice_sink_tables *tables, uint32_t *created, ice_error *err);
+                                                 const ice_sink_tables *tables, uint32_t *created, ice_error *err);
 
 #endif
