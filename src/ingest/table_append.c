@@ -60,8 +60,8 @@ static ice_status set_token(const ice_table_append *append, ice_build *build, ic
   char value[96];
   ice_bytes key;
   ice_bytes_init(&key, TEXT_MAX);
-  int size = snprintf(value, sizeof value, "{\"number\":%lld,\"snapshot-id\":%lld}", (long long)append->options.number,
-                      (long long)append->snapshot_id);
+  int size = snprintf(value, sizeof value, "{\"number\":%lld,\"snapshot-id\":%lld}",
+                      (long long)append->options.number, (long long)append->snapshot_id);
   ice_status status = ICE_OK;
   ICE_TRY(token_key(append->options.writer, &key, err));
   ICE_TRY(ice_build_set_property(build, ice_bytes_str(&key), ice_str_make(value, (size_t)size), err));
@@ -162,8 +162,9 @@ static ice_status find_collected(const ice_table_append *append, const ice_table
   }
   const ice_partition_spec *spec = ice_table_find_spec(metadata, (int32_t)spec_id);
   if (!spec || *count == ICE_APPEND_SPECS_MAX) {
-    return ice_error_set(err, ICE_INVALID_ARGUMENT, "files of partition spec %lld, which table %.*s.%.*s does not have",
-                         (long long)spec_id, ICE_IDENT_ARG(append->options.ident));
+    return ice_error_set(err, ICE_INVALID_ARGUMENT,
+                         "files of partition spec %lld, which table %.*s.%.*s does not have", (long long)spec_id,
+                         ICE_IDENT_ARG(append->options.ident));
   }
   *out = &all[(*count)++];
   (*out)->spec_id = (int32_t)spec_id;
@@ -208,8 +209,9 @@ static ice_status collect_files(ice_table_append *append, const ice_table_metada
   ice_status status = ICE_OK;
   ICE_TRY(ice_described_files_read(text, &uuid, &manifest, err));
   if (!ice_str_equal(uuid, metadata->uuid)) {
-    ICE_FAIL(ICE_INVALID_ARGUMENT, "files of the table with uuid %.*s cannot be appended to %.*s.%.*s, which has %.*s",
-             ICE_STR_ARG(uuid), ICE_IDENT_ARG(append->options.ident), ICE_STR_ARG(metadata->uuid));
+    ICE_FAIL(ICE_INVALID_ARGUMENT,
+             "files of the table with uuid %.*s cannot be appended to %.*s.%.*s, which has %.*s", ICE_STR_ARG(uuid),
+             ICE_IDENT_ARG(append->options.ident), ICE_STR_ARG(metadata->uuid));
   }
   ICE_TRY(ice_manifest_reader_create(manifest, NULL, NULL, &reader, err));
   ICE_TRY(find_collected(append, metadata, reader, all, count, &to, err));
@@ -271,8 +273,7 @@ static ice_status build(ice_table_append *append, const ice_table *table, ice_bu
   if (append->options.writer.size > 0) {
     int size = snprintf(number, sizeof number, "%lld", (long long)append->options.number);
     summary[count++] = (ice_property){.key = ICE_STR("icesink.writer"), .value = append->options.writer};
-    summary[count++] =
-        (ice_property){.key = ICE_STR("icesink.number"), .value = ice_str_make(number, (size_t)size)};
+    summary[count++] = (ice_property){.key = ICE_STR("icesink.number"), .value = ice_str_make(number, (size_t)size)};
   }
   for (uint32_t i = 0; i < append->options.summary_count; i++) {
     summary[count++] = append->options.summary[i];
@@ -301,8 +302,8 @@ static void remember_head(ice_table_append *append, const ice_table_metadata *me
 }
 
 // Behind a network a refusal proves nothing either (docs/decisions/0008-remote-catalogs.md).
-static ice_status send(ice_table_append *append, const ice_table *table, ice_build *built, ice_append_outcome *outcome,
-                       ice_error *err) {
+static ice_status send(ice_table_append *append, const ice_table *table, ice_build *built,
+                       ice_append_outcome *outcome, ice_error *err) {
   ice_table_commit commit = {.ident = append->options.ident, .change = ice_build_change(built), .base = table};
   ice_status status = ice_catalog_commit(append->options.catalog, &commit, 1, err);
   if (status == ICE_OK) {

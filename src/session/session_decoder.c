@@ -155,7 +155,8 @@ done:
   return status;
 }
 
-static ice_status find_partition(ice_decoder *decoder, const ice_kafka_record *record, uint32_t *out, ice_error *err) {
+static ice_status find_partition(ice_decoder *decoder, const ice_kafka_record *record, uint32_t *out,
+                                 ice_error *err) {
   // Most records are of the partition of the one before.
   if (*out < decoder->partition_count && decoder->partitions[*out].partition == record->partition &&
       ice_str_equal_c(decoder->partitions[*out].topic, record->topic)) {
