@@ -48,7 +48,8 @@ static void next_fate(ice_memory_fate fate) {
 }
 
 static void create_table(ice_table_ident name) {
-  static const char text[] = "{\"type\":\"struct\",\"fields\":[{\"id\":1,\"name\":\"x\",\"required\":true,\"type\":\"long\"}]}";
+  static const char text[] =
+      "{\"type\":\"struct\",\"fields\":[{\"id\":1,\"name\":\"x\",\"required\":true,\"type\":\"long\"}]}";
   ice_schema *schema = NULL;
   ice_table table = {0};
   assert_int_equal(ice_schema_from_json_text(ICE_STR(text), &schema, NULL), ICE_OK);
@@ -110,7 +111,8 @@ static void write_rows(ice_table_ident name, int64_t count, ice_bytes *out) {
   ice_table_deinit(&table);
 }
 
-static ice_status begin(ice_table_append *append, const ice_str *files, size_t count, const char *writer, int64_t number) {
+static ice_status begin(ice_table_append *append, const ice_str *files, size_t count, const char *writer,
+                        int64_t number) {
   const ice_table_append_options options = {.catalog = catalog,
                                             .port = ice_port_system(),
                                             .ident = ident,

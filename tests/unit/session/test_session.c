@@ -10,6 +10,7 @@
 #include "columnar/batch.h"
 #include "scratch_directory.h"
 #include <icesink/icesink.h>
+#include <sqlite3.h>
 
 #define OK(call) assert_int_equal(call, ICE_OK)
 
@@ -17,6 +18,8 @@ static scratch directory;
 static ice_session *session;
 static ice_error err;
 static char told[4096];
+/// Rows get ids that no encoding makes small.
+static bool scattered;
 
 static void remember(void *context, ice_log_level level, const char *text) {
   (void)context;
@@ -45,6 +48,7 @@ static int setup(void **state) {
   (void)state;
   scratch_create(&directory);
   ice_error_clear(&err);
+  scattered = false;
   session = open_session(0, NULL);
   return 0;
 }
@@ -57,14 +61,16 @@ static int teardown(void **state) {
 }
 
 // Rows {id, name} of `count`, from `first` on; each third name is null.
-static void make_rows(const char *type, int64_t first, int64_t count, struct ArrowArray *rows, struct ArrowSchema *schema) {
+static void make_rows(const char *type, int64_t first, int64_t count, struct ArrowArray *rows,
+                      struct ArrowSchema *schema) {
   ice_schema *columns = NULL;
   ice_batch batch;
   OK(ice_schema_create(&columns, NULL));
   OK(ice_type_parse(columns, ice_str_of(type), &columns->root, NULL));
   OK(ice_batch_init(&batch, columns, NULL));
   for (int64_t i = first; i < first + count; i++) {
-    OK(ice_column_append_i64(&batch.columns[0], i, NULL));
+    int64_t id = scattered ? (int64_t)(((uint64_t)i * 0x9e3779b97f4a7c15u) >> 8) : i;
+    OK(ice_column_append_i64(&batch.columns[0], id, NULL));
     OK(i % 3 == 0 ? ice_column_append_null(&batch.columns[1], NULL)
                   : ice_column_append_text(&batch.columns[1], ICE_STR("name"), NULL));
     OK(ice_batch_end_row(&batch, NULL));
@@ -82,11 +88,8 @@ static void create_table(const char *name) {
   const char *properties[] = {"owner=test", "note=a=b"};
   make_rows("struct<id: long, name: string>", 0, 0, &rows, &schema);
   schema.children[0]->flags = 0;
-  const ice_table_definition definition = {.schema = &schema,
-                                           .partition = partition,
-                                           .partition_count = 1,
-                                           .properties = properties,
-                                           .property_count = 2};
+  const ice_table_definition definition = {
+      .schema = &schema, .partition = partition, .partition_count = 1, .properties = properties, .property_count = 2};
   OK(ice_session_create_namespace(session, "db", &err));
   OK(ice_session_create_table(session, name, &definition, &err));
   rows.release(&rows);
@@ -302,7 +305,7 @@ static void test_session__a_writer_whose_store_is_gone_can_only_be_closed(void *
 
 static void test_session__writers_share_a_budget_and_spill(void **state) {
   (void)state;
-  enum { WRITERS = 3, ROUNDS = 60 };
+  enum { WRITERS = 3, ROUNDS = 100 };
   const char *extra[] = {"memory=16MB"};
   ice_writer *writers[WRITERS];
   ice_text files[WRITERS];
@@ -311,6 +314,7 @@ static void test_session__writers_share_a_budget_and_spill(void **state) {
   create_table("db.t");
   ice_session_close(session);
   session = open_session(1, extra);
+  scattered = true;
   for (size_t i = 0; i < WRITERS; i++) {
     OK(ice_writer_open(session, "db.t", &writers[i], &err));
   }
@@ -333,6 +337,29 @@ static void test_session__writers_share_a_budget_and_spill(void **state) {
   }
 }
 
+static void test_session__an_append_waits_for_its_catalog_and_gives_up(void **state) {
+  (void)state;
+  const char *extra[] = {"commit.give_up=200ms", "commit.retry_delay=10ms"};
+  const ice_append_request request = {.table = "db.t", .writer = "job", .number = 1};
+  ice_append_result result;
+  char path[SCRATCH_PATH];
+  sqlite3 *other;
+  create_table("db.t");
+  ice_session_close(session);
+  session = open_session(2, extra);
+  OK(ice_session_connect(session, &err));
+  scratch_path(&directory, "catalog.db", path);
+  assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(other, "begin exclusive", NULL, NULL, NULL), SQLITE_OK);
+  assert_int_equal(ice_session_append(session, &request, &result, &err), ICE_TIMEOUT);
+  assert_true(err.flags & ICE_ERROR_RETRYABLE);
+  assert_non_null(strstr(told, "An append was not decided; trying again error="));
+  assert_int_equal(sqlite3_exec(other, "rollback", NULL, NULL, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_close(other), SQLITE_OK);
+  OK(ice_session_append(session, &request, &result, &err));
+  assert_false(result.done_before);
+}
+
 static void test_session__a_stopped_session_waits_for_nobody(void **state) {
   (void)state;
   const ice_append_request request = {.table = "db.t", .writer = "job", .number = 1};
@@ -346,17 +373,17 @@ static void test_session__a_stopped_session_waits_for_nobody(void **state) {
 
 static const char message[] =
     "{\"deviceId\":\"d\",\"userId\":\"u\",\"timestamp\":\"2026-01-02T03:04:05Z\",\"appVersion\":\"1\",\"samples\":["
-    "{\"id\":\"s1\",\"type\":\"heartRate\",\"value\":60,\"unit\":\"count/min\",\"startDate\":\"2026-01-02T03:04:05Z\","
+    "{\"id\":\"s1\",\"type\":\"heartRate\",\"value\":60,\"unit\":\"count/"
+    "min\",\"startDate\":\"2026-01-02T03:04:05Z\","
     "\"endDate\":\"2026-01-02T03:04:05Z\",\"isSynced\":true,\"createdAt\":\"2026-01-02T03:04:05Z\",\"metadata\":{}},"
-    "{\"id\":\"s2\",\"type\":\"heartRate\",\"value\":600,\"unit\":\"count/min\",\"startDate\":\"2026-01-02T03:04:05Z\","
-    "\"endDate\":\"2026-01-02T03:04:05Z\",\"isSynced\":true,\"createdAt\":\"2026-01-02T03:04:05Z\",\"metadata\":{}}]}";
+    "{\"id\":\"s2\",\"type\":\"heartRate\",\"value\":600,\"unit\":\"count/"
+    "min\",\"startDate\":\"2026-01-02T03:04:05Z\","
+    "\"endDate\":\"2026-01-02T03:04:05Z\",\"isSynced\":true,\"createdAt\":\"2026-01-02T03:04:05Z\",\"metadata\":{}}]"
+    "}";
 
 static void test_session__a_decoder_gives_rows_and_dead_letters(void **state) {
   (void)state;
-  const char *extra[] = {"preset=health",
-                         "source.decode.format=json",
-                         "name=health",
-                         "tables.data=db.raw",
+  const char *extra[] = {"preset=health", "source.decode.format=json", "name=health", "tables.data=db.raw",
                          "tables.dead_letters=db.errors"};
   ice_kafka_record records[] = {{.topic = "t", .partition = 3, .offset = 7, .value = (const uint8_t *)message},
                                 {.topic = "t", .partition = 4, .offset = 8, .value = (const uint8_t *)"nonsense"}};
@@ -405,6 +432,7 @@ int main(void) {
       TEST(test_session__bad_rows_are_named_and_the_writer_goes_on),
       TEST(test_session__a_writer_whose_store_is_gone_can_only_be_closed),
       TEST(test_session__writers_share_a_budget_and_spill),
+      TEST(test_session__an_append_waits_for_its_catalog_and_gives_up),
       TEST(test_session__a_stopped_session_waits_for_nobody),
       TEST(test_session__a_decoder_gives_rows_and_dead_letters),
   };
