@@ -50,7 +50,7 @@ ICE_API ICE_MUST_CHECK ice_status ice_decoder_add(ice_decoder *decoder, const ic
 
 /// Take the rows of a table: those since the last time, a struct array of the columns of ice_decoder_table.
 ///
-/// Ownership: `*out` is the caller's to release.
+/// Ownership: `*out` is the caller's to release. Errors: NO_MEMORY; with ICE_ERROR_FATAL the rows are lost.
 ICE_API ICE_MUST_CHECK ice_status ice_decoder_take(ice_decoder *decoder, uint32_t index, struct ArrowArray *out,
                                                    ice_error *err);
 

@@ -209,15 +209,21 @@ done:
   return status;
 }
 
+// Rows were lost: what comes after would be incomplete.
+static ice_status fail(ice_status status, ice_error *err) {
+  if (err) {
+    err->flags |= ICE_ERROR_FATAL;
+  }
+  return status;
+}
+
 ice_status ice_decoder_add(ice_decoder *decoder, const ice_kafka_record *records, size_t count, ice_error *err) {
   ice_status status = ICE_OK;
   ICE_TRY(fill_chunk(decoder, records, count, err));
   ICE_TRY(ice_pipeline_prepare(decoder->pipeline, &decoder->chunk, err));
   status = ice_pipeline_process(decoder->pipeline, &decoder->chunk, decoder->partitions, &decoder->output, err);
   // The output is unfinished then, and what was in it before cannot be told from what was added.
-  if (status != ICE_OK && err) {
-    err->flags |= ICE_ERROR_FATAL;
-  }
+  status = status == ICE_OK ? ICE_OK : fail(status, err);
 done:
   return status;
 }
@@ -229,12 +235,16 @@ ice_status ice_decoder_take(ice_decoder *decoder, uint32_t index, struct ArrowAr
     return status;
   }
   ice_batch *rows = rows_of(decoder, index);
-  ice_schema *schema = ice_schema_ref(rows->schema);
-  ICE_TRY(ice_arrow_export_batch(rows, out, err));
-  ICE_TRY(ice_batch_init(rows, schema, err));
-done:
-  ice_schema_unref(schema);
-  return status;
+  ice_batch fresh;
+  status = ice_batch_init(&fresh, rows->schema, err);
+  if (status != ICE_OK) {
+    return status;
+  }
+  ice_batch taken = *rows;
+  *rows = fresh;
+  status = ice_arrow_export_batch(&taken, out, err);
+  ice_batch_deinit(&taken);
+  return status == ICE_OK ? ICE_OK : fail(status, err);
 }
 
 ice_decoder_counts ice_decoder_get_counts(const ice_decoder *decoder) {

@@ -6,13 +6,14 @@
 #include <cmocka.h>
 
 // The public functions from the outside, on a SQLite catalog and files in a directory of the test's own.
-#include "columnar/arrow.h"
-#include "columnar/batch.h"
 #include "scratch_directory.h"
+#include "session_rows.h"
 #include <icesink/icesink.h>
 #include <sqlite3.h>
 
 #define OK(call) assert_int_equal(call, ICE_OK)
+
+static const char good[] = "struct<id: long, name: string>";
 
 static scratch directory;
 static ice_session *session;
@@ -20,7 +21,6 @@ static ice_error err;
 static char told[4096];
 /// Holds the catalog until something is told.
 static sqlite3 *locker;
-/// Rows get ids that no encoding makes small.
 static bool scattered;
 
 static void remember(void *context, ice_log_level level, const char *text) {
@@ -66,33 +66,12 @@ static int teardown(void **state) {
   return 0;
 }
 
-// Rows {id, name} of `count`, from `first` on; each third name is null.
-static void make_rows(const char *type, int64_t first, int64_t count, struct ArrowArray *rows,
-                      struct ArrowSchema *schema) {
-  ice_schema *columns = NULL;
-  ice_batch batch;
-  OK(ice_schema_create(&columns, NULL));
-  OK(ice_type_parse(columns, ice_str_of(type), &columns->root, NULL));
-  OK(ice_batch_init(&batch, columns, NULL));
-  for (int64_t i = first; i < first + count; i++) {
-    int64_t id = scattered ? (int64_t)(((uint64_t)i * 0x9e3779b97f4a7c15u) >> 8) : i;
-    OK(ice_column_append_i64(&batch.columns[0], id, NULL));
-    OK(i % 3 == 0 ? ice_column_append_null(&batch.columns[1], NULL)
-                  : ice_column_append_text(&batch.columns[1], ICE_STR("name"), NULL));
-    OK(ice_batch_end_row(&batch, NULL));
-  }
-  OK(ice_arrow_export_schema(columns, schema, NULL));
-  OK(ice_arrow_export_batch(&batch, rows, NULL));
-  ice_batch_deinit(&batch);
-  ice_schema_unref(columns);
-}
-
 static void create_table(const char *name) {
   struct ArrowArray rows;
   struct ArrowSchema schema;
   const char *partition[] = {"bucket(4, id)"};
   const char *properties[] = {"owner=test", "note=a=b"};
-  make_rows("struct<id: long, name: string>", 0, 0, &rows, &schema);
+  session_rows(good, 0, 0, false, &rows, &schema);
   schema.children[0]->flags = 0;
   const ice_table_definition definition = {
       .schema = &schema, .partition = partition, .partition_count = 1, .properties = properties, .property_count = 2};
@@ -105,14 +84,12 @@ static void create_table(const char *name) {
 static ice_status append_rows(ice_writer *writer, const char *type, int64_t first, int64_t count) {
   struct ArrowArray rows;
   struct ArrowSchema schema;
-  make_rows(type, first, count, &rows, &schema);
+  session_rows(type, first, count, scattered, &rows, &schema);
   ice_status status = ice_writer_append(writer, &rows, &schema, &err);
   assert_null(rows.release);
   schema.release(&schema);
   return status;
 }
-
-static const char good[] = "struct<id: long, name: string>";
 
 static ice_append_result commit(const ice_text *files, size_t count, const char *writer, int64_t number) {
   const char *summary[] = {"source=test"};
