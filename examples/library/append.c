@@ -19,15 +19,20 @@ static void keep_schema(struct ArrowSchema *schema) { schema->release = NULL; }
 static void keep_array(struct ArrowArray *array) { array->release = NULL; }
 static struct ArrowSchema column = {.format = "l", .name = "number", .release = keep_schema};
 static struct ArrowSchema *columns[] = {&column};
-static struct ArrowSchema schema = {.format = "+s", .name = "", .n_children = 1, .children = columns, .release = keep_schema};
+static struct ArrowSchema schema = {
+    .format = "+s", .name = "", .n_children = 1, .children = columns, .release = keep_schema};
 
 static void append_numbers(ice_writer *writer, const int64_t *numbers, int64_t count) {
   const void *buffers[] = {NULL, numbers};
   const void *no_buffers[] = {NULL};
   struct ArrowArray values = {.length = count, .n_buffers = 2, .buffers = buffers, .release = keep_array};
   struct ArrowArray *children[] = {&values};
-  struct ArrowArray rows = {
-      .length = count, .n_buffers = 1, .buffers = no_buffers, .n_children = 1, .children = children, .release = keep_array};
+  struct ArrowArray rows = {.length = count,
+                            .n_buffers = 1,
+                            .buffers = no_buffers,
+                            .n_children = 1,
+                            .children = children,
+                            .release = keep_array};
   check(ice_writer_append(writer, &rows, &schema, &err));
 }
 

@@ -127,14 +127,20 @@ static ice_status look_for_it(const ice_table_append *append, const ice_table *t
 /// A manifest in the making: the files of one partition spec.
 typedef struct collected {
   int32_t spec_id;
+  ice_manifest_content content;
   ice_manifest_writer *writer;
   ice_bytes text;
 } collected;
 
-static void collected_deinit(collected *all, uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) {
-    ice_manifest_writer_destroy(all[i].writer);
-    ice_bytes_deinit(&all[i].text);
+typedef struct collection {
+  collected all[2 * ICE_APPEND_SPECS_MAX];
+  uint32_t count;
+} collection;
+
+static void collection_deinit(collection *self) {
+  for (uint32_t i = 0; i < self->count; i++) {
+    ice_manifest_writer_destroy(self->all[i].writer);
+    ice_bytes_deinit(&self->all[i].text);
   }
 }
 
@@ -147,39 +153,53 @@ static const ice_schema *schema_of(const ice_table_metadata *metadata, const ice
   return schema ? schema : ice_table_current_schema(metadata);
 }
 
+static ice_status begin_collected(const ice_table_append *append, const ice_table_metadata *metadata,
+                                  const ice_manifest_reader *reader, collected *out, ice_error *err) {
+  const ice_random *random = &append->options.port->random;
+  ice_manifest_writer_options options = {.schema = schema_of(metadata, reader),
+                                         .spec = ice_table_find_spec(metadata, out->spec_id),
+                                         .content = out->content,
+                                         .snapshot_id = append->snapshot_id};
+  ice_status status = ICE_OK;
+  ice_bytes_init(&out->text, APPEND_BYTES_MAX);
+  ICE_TRY(random->fill(random->context, options.sync, sizeof options.sync, err));
+  ICE_TRY(ice_manifest_writer_create(&options, &out->text, &out->writer, err));
+done:
+  return status;
+}
+
+// The manifest that entries of `reader` go to.
 static ice_status find_collected(const ice_table_append *append, const ice_table_metadata *metadata,
-                                 const ice_manifest_reader *reader, collected *all, uint32_t *count, collected **out,
-                                 ice_error *err) {
+                                 const ice_manifest_reader *reader, ice_manifest_content content, collection *in,
+                                 collected **out, ice_error *err) {
   int64_t spec_id;
   if (!ice_number_parse_count(ice_manifest_reader_header(reader, ICE_STR("partition-spec-id")), &spec_id)) {
-    return ice_error_set(err, ICE_CORRUPT, "a description of data files names no partition spec");
+    return ice_error_set(err, ICE_CORRUPT, "a manifest names no partition spec");
   }
-  for (uint32_t i = 0; i < *count; i++) {
-    if (all[i].spec_id == spec_id) {
-      *out = &all[i];
+  uint32_t specs = 0;
+  for (uint32_t i = 0; i < in->count; i++) {
+    if (in->all[i].content == content && in->all[i].spec_id == spec_id) {
+      *out = &in->all[i];
       return ICE_OK;
     }
+    specs += in->all[i].content == content;
   }
-  const ice_partition_spec *spec = ice_table_find_spec(metadata, (int32_t)spec_id);
-  if (!spec || *count == ICE_APPEND_SPECS_MAX) {
+  if (!ice_table_find_spec(metadata, (int32_t)spec_id)) {
     return ice_error_set(err, ICE_INVALID_ARGUMENT,
                          "files of partition spec %lld, which table %.*s.%.*s does not have", (long long)spec_id,
                          ICE_IDENT_ARG(append->options.ident));
   }
-  *out = &all[(*count)++];
-  (*out)->spec_id = (int32_t)spec_id;
-  ice_bytes_init(&(*out)->text, APPEND_BYTES_MAX);
-  ice_manifest_writer_options options = {.schema = schema_of(metadata, reader),
-                                         .spec = spec,
-                                         .content = ICE_MANIFEST_DATA,
-                                         .snapshot_id = append->snapshot_id};
-  const ice_random *random = &append->options.port->random;
-  ice_status status = random->fill(random->context, options.sync, sizeof options.sync, err);
-  return status == ICE_OK ? ice_manifest_writer_create(&options, &(*out)->text, &(*out)->writer, err) : status;
+  if (specs == ICE_APPEND_SPECS_MAX) {
+    return ice_error_set(err, ICE_LIMIT, "files of more than %d partition specs", (int)ICE_APPEND_SPECS_MAX);
+  }
+  *out = &in->all[in->count++];
+  **out = (collected){.spec_id = (int32_t)spec_id, .content = content};
+  return begin_collected(append, metadata, reader, *out, err);
 }
 
-static ice_status collect_entries(ice_manifest_reader *reader, const ice_table_append *append, collected *out,
-                                  ice_error *err) {
+// The entries become ADDED ones of this append's snapshot, or DELETED ones where they are live.
+static ice_status collect_entries(ice_manifest_reader *reader, const ice_table_append *append, ice_entry_status as,
+                                  collected *out, ice_error *err) {
   ice_arena arena;
   ice_arena_init(&arena, APPEND_BYTES_MAX);
   ice_status status = ICE_OK;
@@ -187,8 +207,8 @@ static ice_status collect_entries(ice_manifest_reader *reader, const ice_table_a
     ice_arena_mark mark = ice_arena_get_mark(&arena);
     ice_manifest_entry entry;
     ICE_TRY(ice_manifest_reader_next(reader, &arena, &entry, &found, err));
-    if (found) {
-      entry.status = ICE_ENTRY_ADDED;
+    if (found && entry.status != ICE_ENTRY_DELETED) {
+      entry.status = as;
       entry.has_snapshot_id = true;
       entry.snapshot_id = append->snapshot_id;
       ICE_TRY(ice_manifest_writer_append(out->writer, &entry, err));
@@ -200,8 +220,8 @@ done:
   return status;
 }
 
-static ice_status collect_files(ice_table_append *append, const ice_table_metadata *metadata, ice_str text,
-                                collected *all, uint32_t *count, ice_error *err) {
+static ice_status collect_described(const ice_table_append *append, const ice_table_metadata *metadata, ice_str text,
+                                    collection *in, ice_error *err) {
   ice_manifest_reader *reader = NULL;
   collected *to = NULL;
   ice_str uuid;
@@ -214,48 +234,92 @@ static ice_status collect_files(ice_table_append *append, const ice_table_metada
              ICE_IDENT_ARG(append->options.ident), ICE_STR_ARG(metadata->uuid));
   }
   ICE_TRY(ice_manifest_reader_create(manifest, NULL, NULL, &reader, err));
-  ICE_TRY(find_collected(append, metadata, reader, all, count, &to, err));
-  ICE_TRY(collect_entries(reader, append, to, err));
+  ICE_TRY(find_collected(append, metadata, reader, ICE_MANIFEST_DATA, in, &to, err));
+  ICE_TRY(collect_entries(reader, append, ICE_ENTRY_ADDED, to, err));
 done:
   ice_manifest_reader_destroy(reader);
   return status;
 }
 
+static ice_status collect_deleted(const ice_table_append *append, const ice_table_metadata *metadata,
+                                  const ice_manifest_file *file, collection *in, ice_error *err) {
+  ice_manifest_reader *reader = NULL;
+  collected *to = NULL;
+  ice_bytes text;
+  ice_bytes_init(&text, APPEND_BYTES_MAX);
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_store_read_all(append->options.catalog->store, file->path, &text, err));
+  ICE_TRY(ice_manifest_reader_create(ice_bytes_str(&text), file, NULL, &reader, err));
+  ICE_TRY(find_collected(append, metadata, reader, file->content, in, &to, err));
+  ICE_TRY(collect_entries(reader, append, ICE_ENTRY_DELETED, to, err));
+done:
+  if (status != ICE_OK) {
+    ice_error_prepend(err, "%.*s", ICE_STR_ARG(file->path));
+  }
+  ice_manifest_reader_destroy(reader);
+  ice_bytes_deinit(&text);
+  return status;
+}
+
 static ice_status store_manifest(ice_table_append *append, const ice_table_metadata *metadata, collected *from,
-                                 ice_error *err) {
-  ice_manifest_totals *totals = &append->manifests[append->manifest_count];
+                                 ice_manifest_totals *totals, ice_error *err) {
   ice_bytes location;
   ice_bytes_init(&location, TEXT_MAX);
   ice_status status = ICE_OK;
   ICE_TRY(ice_manifest_writer_finish(from->writer, &append->arena, totals, err));
   ICE_TRY(ice_bytes_append_str(&location, metadata->location, err));
   ICE_TRY(ice_bytes_append_str(&location, ICE_STR("/metadata/"), err));
-  ICE_TRY(ice_manifest_name_append(ice_str_of(append->uuid), append->manifest_count, &location, err));
+  ICE_TRY(ice_manifest_name_append(ice_str_of(append->uuid), append->name_number++, &location, err));
   ICE_TRY(ice_store_write_all(append->options.catalog->store, ice_bytes_str(&location), from->text.data,
                               from->text.size, err));
   ICE_TRY(ice_arena_copy_str(&append->arena, ice_bytes_str(&location), &totals->file.path, err));
-  append->manifest_count++;
 done:
   ice_bytes_deinit(&location);
   return status;
 }
 
-// Manifests are written once, by the first attempt that gets that far, and are the same in all others.
+// The new files' manifests are written once, by the first attempt that gets that far, and are the same in all others.
 static ice_status write_manifests(ice_table_append *append, const ice_table_metadata *metadata, ice_error *err) {
-  collected all[ICE_APPEND_SPECS_MAX] = {{0}};
-  uint32_t count = 0;
+  collection files = {.count = 0};
   ice_status status = ICE_OK;
   for (size_t i = 0; i < append->options.file_count; i++) {
     if (append->options.files[i].size > 0) {
-      ICE_TRY(collect_files(append, metadata, append->options.files[i], all, &count, err));
+      ICE_TRY(collect_described(append, metadata, append->options.files[i], &files, err));
     }
   }
-  for (uint32_t i = append->manifest_count; i < count; i++) {
-    ICE_TRY(store_manifest(append, metadata, &all[i], err));
+  for (uint32_t i = append->manifest_count; i < files.count; i++) {
+    ICE_TRY(store_manifest(append, metadata, &files.all[i], &append->manifests[i], err));
+    append->manifest_count++;
   }
   append->has_manifests = true;
 done:
-  collected_deinit(all, count);
+  collection_deinit(&files);
+  return status;
+}
+
+// What an attempt deletes is what its own load shows.
+static ice_status write_deleted(ice_table_append *append, const ice_table *table, ice_error *err) {
+  ice_manifest_file *there;
+  uint32_t there_count;
+  collection files = {.count = 0};
+  ice_arena arena;
+  ice_arena_init(&arena, APPEND_BYTES_MAX);
+  ice_status status = ICE_OK;
+  append->deleted_count = 0;
+  ICE_TRY(ice_build_read_manifests(&append->committer, table, &arena, &there, &there_count, err));
+  for (uint32_t i = 0; i < there_count; i++) {
+    if (there[i].added_files != 0 || there[i].existing_files != 0) {
+      ICE_TRY(collect_deleted(append, table->metadata, &there[i], &files, err));
+    }
+  }
+  for (uint32_t i = 0; i < files.count; i++) {
+    ice_manifest_totals *totals = &append->manifests[append->manifest_count + i];
+    ICE_TRY(store_manifest(append, table->metadata, &files.all[i], totals, err));
+    append->deleted_count++;
+  }
+done:
+  collection_deinit(&files);
+  ice_arena_deinit(&arena);
   return status;
 }
 
@@ -281,7 +345,8 @@ static ice_status build(ice_table_append *append, const ice_table *table, ice_bu
   ice_build_options options = {.table = table,
                                .snapshot_id = append->snapshot_id,
                                .manifests = append->manifests,
-                               .manifest_count = append->manifest_count,
+                               .manifest_count = append->manifest_count + append->deleted_count,
+                               .replace = append->options.replace,
                                .summary = summary,
                                .summary_count = count,
                                .attempt = append->attempts,
@@ -301,6 +366,15 @@ static void remember_head(ice_table_append *append, const ice_table_metadata *me
   append->head = head ? head->snapshot_id : 0;
 }
 
+// Of an attempt that was refused for certain: what cannot be deleted is found by `maintain orphans`.
+static void discard(const ice_table_append *append, ice_build *built) {
+  ice_build_discard(&append->committer, built);
+  for (uint32_t i = 0; i < append->deleted_count; i++) {
+    const ice_manifest_totals *deleted = &append->manifests[append->manifest_count + i];
+    (void)!ice_store_remove(append->options.catalog->store, deleted->file.path, NULL);
+  }
+}
+
 // Behind a network a refusal proves nothing either (docs/decisions/0008-remote-catalogs.md).
 static ice_status send(ice_table_append *append, const ice_table *table, ice_build *built,
                        ice_append_outcome *outcome, ice_error *err) {
@@ -314,7 +388,7 @@ static ice_status send(ice_table_append *append, const ice_table *table, ice_bui
   if (status == ICE_COMMIT_UNKNOWN || append->options.catalog->remote) {
     remember_head(append, table->metadata);
   } else {
-    ice_build_discard(&append->committer, built);
+    discard(append, built);
   }
   return status == ICE_CONFLICT || status == ICE_COMMIT_UNKNOWN ? ICE_OK : status;
 }
@@ -331,11 +405,15 @@ ice_status ice_table_append_attempt(ice_table_append *append, ice_append_outcome
     ICE_TRY(write_manifests(append, table.metadata, err));
   }
   // Without rows and without a number there is nothing to say.
-  if (made || (append->manifest_count == 0 && append->options.writer.size == 0)) {
+  bool nothing = append->manifest_count == 0 && append->options.writer.size == 0 && !append->options.replace;
+  if (made || nothing) {
     outcome->attempt = ICE_ATTEMPT_DONE;
     goto done;
   }
   append->attempts++;
+  if (append->options.replace) {
+    ICE_TRY(write_deleted(append, &table, err));
+  }
   ICE_TRY(build(append, &table, &built, err));
   ICE_TRY(send(append, &table, &built, outcome, err));
 done:

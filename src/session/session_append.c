@@ -66,6 +66,7 @@ static ice_status read_request(const ice_append_request *request, ice_arena *are
   out->summary_count = (uint32_t)request->summary_count;
   out->writer = ice_str_of(request->writer);
   out->number = request->number;
+  out->replace = request->overwrite;
   return ice_table_ident_parse(ice_str_of(request->table), &out->ident, err);
 }
 

@@ -353,6 +353,78 @@ static void test_table_append__nothing_to_append_records_the_number_alone(void *
   assert_true(append_rows("job", 7).done_before);
 }
 
+static int64_t summary_of_head(const char *key) {
+  ice_table table;
+  assert_int_equal(ice_catalog_load_table(catalog, ident, &table, NULL), ICE_OK);
+  int64_t value = ice_snapshot_summary_i64(ice_table_ref_snapshot(table.metadata, ICE_REF_MAIN), key, -1);
+  ice_table_deinit(&table);
+  return value;
+}
+
+static ice_status count_object(void *context, const ice_object_info *object, ice_error *error) {
+  (void)object;
+  (void)error;
+  ++*(int64_t *)context;
+  return ICE_OK;
+}
+
+static int64_t objects_in_store(void) {
+  int64_t count = 0;
+  assert_int_equal(ice_store_list(catalog->store, ICE_STR("memory://w"), count_object, &count, NULL), ICE_OK);
+  return count;
+}
+
+static void replace_all(const ice_str *files, size_t count, int64_t number) {
+  ice_table_append append;
+  assert_int_equal(begin(&append, files, count, "job", number), ICE_OK);
+  append.options.replace = true;
+  (void)settle(&append);
+  ice_table_append_deinit(&append);
+}
+
+static void test_table_append__a_replacement_deletes_what_is_there_at_its_commit(void **state) {
+  (void)state;
+  ice_bytes files;
+  (void)append_rows("job", 1);
+  (void)append_rows("job", 2);
+  write_rows(ident, 5, &files);
+  const ice_str text = ice_bytes_str(&files);
+  // Somebody appends after the first attempt has looked; the second one deletes that too.
+  meanwhile = append_foreign;
+  replace_all(&text, 1, 3);
+  assert_int_equal(rows_in_table(), 5);
+  assert_int_equal(summary_of_head("deleted-data-files"), 3);
+  assert_int_equal(summary_of_head("deleted-records"), 3 * ROWS);
+  assert_int_equal(summary_of_head("added-records"), 5);
+  int64_t objects = objects_in_store();
+  replace_all(&text, 1, 3);
+  assert_int_equal(rows_in_table(), 5);
+  assert_int_equal(objects_in_store(), objects);
+  replace_all(NULL, 0, 4);
+  assert_int_equal(rows_in_table(), 0);
+  assert_int_equal(summary_of_head("deleted-records"), 5);
+  (void)append_rows("job", 5);
+  assert_int_equal(rows_in_table(), ROWS);
+  ice_bytes_deinit(&files);
+}
+
+static void test_table_append__a_replacement_that_was_refused_leaves_no_manifest(void **state) {
+  (void)state;
+  ice_table_append append;
+  ice_append_outcome outcome;
+  (void)append_rows("job", 1);
+  int64_t objects = objects_in_store();
+  assert_int_equal(begin(&append, NULL, 0, "job", 2), ICE_OK);
+  append.options.replace = true;
+  next_fate(ICE_MEMORY_CONFLICT);
+  assert_int_equal(ice_table_append_attempt(&append, &outcome, NULL), ICE_OK);
+  assert_int_equal(outcome.attempt, ICE_ATTEMPT_AGAIN);
+  assert_int_equal(objects_in_store(), objects);
+  (void)settle(&append);
+  assert_int_equal(rows_in_table(), 0);
+  ice_table_append_deinit(&append);
+}
+
 static void test_table_append__what_is_no_description_of_this_table_is_refused(void **state) {
   (void)state;
   ice_table_append append;
@@ -414,6 +486,9 @@ int main(void) {
       ON(test_table_append__descriptions_of_several_writers_are_one_snapshot, "local"),
       ON(test_table_append__files_of_two_specs_are_two_manifests, "local"),
       ON(test_table_append__nothing_to_append_records_the_number_alone, "local"),
+      ON(test_table_append__a_replacement_deletes_what_is_there_at_its_commit, "local"),
+      ON(test_table_append__a_replacement_deletes_what_is_there_at_its_commit, "remote"),
+      ON(test_table_append__a_replacement_that_was_refused_leaves_no_manifest, "local"),
       ON(test_table_append__what_is_no_description_of_this_table_is_refused, "local"),
       ON(test_table_append__a_spoilt_token_is_named, "local"),
   };

@@ -7,8 +7,8 @@
 
 /// `count` rows of `type`, whose columns are a long and a text: ids from `first` on, each third name null. Both outputs are the
 /// caller's to release.
-static inline void session_rows(const char *type, int64_t first, int64_t count, bool scattered, struct ArrowArray *rows,
-                                struct ArrowSchema *schema) {
+static inline void session_rows(const char *type, int64_t first, int64_t count, bool scattered,
+                                struct ArrowArray *rows, struct ArrowSchema *schema) {
   ice_schema *columns = NULL;
   ice_batch batch;
   assert_int_equal(ice_schema_create(&columns, NULL), ICE_OK);

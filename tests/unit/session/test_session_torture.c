@@ -20,9 +20,15 @@ static const char message[] = "{\"deviceId\":\"d\",\"userId\":\"u\",\"samples\":
 static scratch directory;
 static char uri[SCRATCH_PATH];
 static char warehouse[SCRATCH_PATH];
-static const char *const settings[] = {
-    uri,           warehouse,      "catalog.type=sqlite",        "catalog.name=c", "preset=health", "source.decode.format=json",
-    "name=health", "tables.data=db.raw", "tables.dead_letters=db.errors"};
+static const char *const settings[] = {uri,
+                                       warehouse,
+                                       "catalog.type=sqlite",
+                                       "catalog.name=c",
+                                       "preset=health",
+                                       "source.decode.format=json",
+                                       "name=health",
+                                       "tables.data=db.raw",
+                                       "tables.dead_letters=db.errors"};
 
 // The rows of the test itself are made before the allocation that fails is counted.
 static struct ArrowArray rows;
