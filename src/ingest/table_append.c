@@ -1,9 +1,7 @@
 #include "ingest/table_append.h"
 
-#include "base/number.h"
 #include "iceberg/iceberg_json.h"
 #include "ingest/commit_build.h"
-#include "ingest/described_files.h"
 #include <stdio.h>
 
 enum { APPEND_BYTES_MAX = 1 << 30, TEXT_MAX = 1 << 16, SUMMARY_MAX = 1000, OWN_SUMMARY = 2 };
@@ -124,184 +122,39 @@ static ice_status look_for_it(const ice_table_append *append, const ice_table *t
 
 // Manifests ---------------------------------------------------------------------------------------------------------
 
-/// A manifest in the making: the files of one partition spec.
-typedef struct collected {
-  int32_t spec_id;
-  ice_manifest_content content;
-  ice_manifest_writer *writer;
-  ice_bytes text;
-} collected;
-
-typedef struct collection {
-  collected all[2 * ICE_APPEND_SPECS_MAX];
-  uint32_t count;
-} collection;
-
-static void collection_deinit(collection *self) {
-  for (uint32_t i = 0; i < self->count; i++) {
-    ice_manifest_writer_destroy(self->all[i].writer);
-    ice_bytes_deinit(&self->all[i].text);
-  }
-}
-
-// The schema that the files were written with, where the table still has it: partition fields may be of a column that is gone.
-static const ice_schema *schema_of(const ice_table_metadata *metadata, const ice_manifest_reader *reader) {
-  int64_t id;
-  const ice_schema *schema = ice_number_parse_count(ice_manifest_reader_header(reader, ICE_STR("schema-id")), &id)
-                                 ? ice_table_find_schema(metadata, (int32_t)id)
-                                 : NULL;
-  return schema ? schema : ice_table_current_schema(metadata);
-}
-
-static ice_status begin_collected(const ice_table_append *append, const ice_table_metadata *metadata,
-                                  const ice_manifest_reader *reader, collected *out, ice_error *err) {
-  const ice_random *random = &append->options.port->random;
-  ice_manifest_writer_options options = {.schema = schema_of(metadata, reader),
-                                         .spec = ice_table_find_spec(metadata, out->spec_id),
-                                         .content = out->content,
-                                         .snapshot_id = append->snapshot_id};
-  ice_status status = ICE_OK;
-  ice_bytes_init(&out->text, APPEND_BYTES_MAX);
-  ICE_TRY(random->fill(random->context, options.sync, sizeof options.sync, err));
-  ICE_TRY(ice_manifest_writer_create(&options, &out->text, &out->writer, err));
-done:
-  return status;
-}
-
-// The manifest that entries of `reader` go to.
-static ice_status find_collected(const ice_table_append *append, const ice_table_metadata *metadata,
-                                 const ice_manifest_reader *reader, ice_manifest_content content, collection *in,
-                                 collected **out, ice_error *err) {
-  int64_t spec_id;
-  if (!ice_number_parse_count(ice_manifest_reader_header(reader, ICE_STR("partition-spec-id")), &spec_id)) {
-    return ice_error_set(err, ICE_CORRUPT, "a manifest names no partition spec");
-  }
-  uint32_t specs = 0;
-  for (uint32_t i = 0; i < in->count; i++) {
-    if (in->all[i].content == content && in->all[i].spec_id == spec_id) {
-      *out = &in->all[i];
-      return ICE_OK;
-    }
-    specs += in->all[i].content == content;
-  }
-  if (!ice_table_find_spec(metadata, (int32_t)spec_id)) {
-    return ice_error_set(err, ICE_INVALID_ARGUMENT,
-                         "files of partition spec %lld, which table %.*s.%.*s does not have", (long long)spec_id,
-                         ICE_IDENT_ARG(append->options.ident));
-  }
-  if (specs == ICE_APPEND_SPECS_MAX) {
-    return ice_error_set(err, ICE_LIMIT, "files of more than %d partition specs", (int)ICE_APPEND_SPECS_MAX);
-  }
-  *out = &in->all[in->count++];
-  **out = (collected){.spec_id = (int32_t)spec_id, .content = content};
-  return begin_collected(append, metadata, reader, *out, err);
-}
-
-// The entries become ADDED ones of this append's snapshot, or DELETED ones where they are live.
-static ice_status collect_entries(ice_manifest_reader *reader, const ice_table_append *append, ice_entry_status as,
-                                  collected *out, ice_error *err) {
-  ice_arena arena;
-  ice_arena_init(&arena, APPEND_BYTES_MAX);
-  ice_status status = ICE_OK;
-  for (bool found = true; found;) {
-    ice_arena_mark mark = ice_arena_get_mark(&arena);
-    ice_manifest_entry entry;
-    ICE_TRY(ice_manifest_reader_next(reader, &arena, &entry, &found, err));
-    if (found && entry.status != ICE_ENTRY_DELETED) {
-      entry.status = as;
-      entry.has_snapshot_id = true;
-      entry.snapshot_id = append->snapshot_id;
-      ICE_TRY(ice_manifest_writer_append(out->writer, &entry, err));
-    }
-    ice_arena_restore(&arena, mark);
-  }
-done:
-  ice_arena_deinit(&arena);
-  return status;
-}
-
-static ice_status collect_described(const ice_table_append *append, const ice_table_metadata *metadata, ice_str text,
-                                    collection *in, ice_error *err) {
-  ice_manifest_reader *reader = NULL;
-  collected *to = NULL;
-  ice_str uuid;
-  ice_str manifest;
-  ice_status status = ICE_OK;
-  ICE_TRY(ice_described_files_read(text, &uuid, &manifest, err));
-  if (!ice_str_equal(uuid, metadata->uuid)) {
-    ICE_FAIL(ICE_INVALID_ARGUMENT,
-             "files of the table with uuid %.*s cannot be appended to %.*s.%.*s, which has %.*s", ICE_STR_ARG(uuid),
-             ICE_IDENT_ARG(append->options.ident), ICE_STR_ARG(metadata->uuid));
-  }
-  ICE_TRY(ice_manifest_reader_create(manifest, NULL, NULL, &reader, err));
-  ICE_TRY(find_collected(append, metadata, reader, ICE_MANIFEST_DATA, in, &to, err));
-  ICE_TRY(collect_entries(reader, append, ICE_ENTRY_ADDED, to, err));
-done:
-  ice_manifest_reader_destroy(reader);
-  return status;
-}
-
-static ice_status collect_deleted(const ice_table_append *append, const ice_table_metadata *metadata,
-                                  const ice_manifest_file *file, collection *in, ice_error *err) {
-  ice_manifest_reader *reader = NULL;
-  collected *to = NULL;
-  ice_bytes text;
-  ice_bytes_init(&text, APPEND_BYTES_MAX);
-  ice_status status = ICE_OK;
-  ICE_TRY(ice_store_read_all(append->options.catalog->store, file->path, &text, err));
-  ICE_TRY(ice_manifest_reader_create(ice_bytes_str(&text), file, NULL, &reader, err));
-  ICE_TRY(find_collected(append, metadata, reader, file->content, in, &to, err));
-  ICE_TRY(collect_entries(reader, append, ICE_ENTRY_DELETED, to, err));
-done:
-  if (status != ICE_OK) {
-    ice_error_prepend(err, "%.*s", ICE_STR_ARG(file->path));
-  }
-  ice_manifest_reader_destroy(reader);
-  ice_bytes_deinit(&text);
-  return status;
-}
-
-static ice_status store_manifest(ice_table_append *append, const ice_table_metadata *metadata, collected *from,
-                                 ice_manifest_totals *totals, ice_error *err) {
-  ice_bytes location;
-  ice_bytes_init(&location, TEXT_MAX);
-  ice_status status = ICE_OK;
-  ICE_TRY(ice_manifest_writer_finish(from->writer, &append->arena, totals, err));
-  ICE_TRY(ice_bytes_append_str(&location, metadata->location, err));
-  ICE_TRY(ice_bytes_append_str(&location, ICE_STR("/metadata/"), err));
-  ICE_TRY(ice_manifest_name_append(ice_str_of(append->uuid), append->name_number++, &location, err));
-  ICE_TRY(ice_store_write_all(append->options.catalog->store, ice_bytes_str(&location), from->text.data,
-                              from->text.size, err));
-  ICE_TRY(ice_arena_copy_str(&append->arena, ice_bytes_str(&location), &totals->file.path, err));
-done:
-  ice_bytes_deinit(&location);
-  return status;
+static ice_manifest_merge merge_of(const ice_table_append *append, const ice_table *table) {
+  return (ice_manifest_merge){.store = append->options.catalog->store,
+                              .port = append->options.port,
+                              .ident = append->options.ident,
+                              .metadata = table->metadata,
+                              .snapshot_id = append->snapshot_id};
 }
 
 // The new files' manifests are written once, by the first attempt that gets that far, and are the same in all others.
-static ice_status write_manifests(ice_table_append *append, const ice_table_metadata *metadata, ice_error *err) {
-  collection files = {.count = 0};
+static ice_status write_manifests(ice_table_append *append, const ice_table *table, ice_error *err) {
+  ice_manifest_merge merge = merge_of(append, table);
   ice_status status = ICE_OK;
   for (size_t i = 0; i < append->options.file_count; i++) {
     if (append->options.files[i].size > 0) {
-      ICE_TRY(collect_described(append, metadata, append->options.files[i], &files, err));
+      ICE_TRY(ice_manifest_merge_add(&merge, append->options.files[i], err));
     }
   }
-  for (uint32_t i = append->manifest_count; i < files.count; i++) {
-    ICE_TRY(store_manifest(append, metadata, &files.all[i], &append->manifests[i], err));
+  for (uint32_t i = append->manifest_count; i < merge.count; i++) {
+    ICE_TRY(ice_manifest_merge_store(&merge, i, ice_str_of(append->uuid), append->name_number++, &append->arena,
+                                     &append->manifests[i], err));
     append->manifest_count++;
   }
   append->has_manifests = true;
 done:
-  collection_deinit(&files);
+  ice_manifest_merge_deinit(&merge);
   return status;
 }
 
 // What an attempt deletes is what its own load shows.
 static ice_status write_deleted(ice_table_append *append, const ice_table *table, ice_error *err) {
+  ice_manifest_merge merge = merge_of(append, table);
   ice_manifest_file *there;
   uint32_t there_count;
-  collection files = {.count = 0};
   ice_arena arena;
   ice_arena_init(&arena, APPEND_BYTES_MAX);
   ice_status status = ICE_OK;
@@ -309,16 +162,16 @@ static ice_status write_deleted(ice_table_append *append, const ice_table *table
   ICE_TRY(ice_build_read_manifests(&append->committer, table, &arena, &there, &there_count, err));
   for (uint32_t i = 0; i < there_count; i++) {
     if (there[i].added_files != 0 || there[i].existing_files != 0) {
-      ICE_TRY(collect_deleted(append, table->metadata, &there[i], &files, err));
+      ICE_TRY(ice_manifest_merge_delete(&merge, &there[i], err));
     }
   }
-  for (uint32_t i = 0; i < files.count; i++) {
-    ice_manifest_totals *totals = &append->manifests[append->manifest_count + i];
-    ICE_TRY(store_manifest(append, table->metadata, &files.all[i], totals, err));
+  for (uint32_t i = 0; i < merge.count; i++) {
+    ICE_TRY(ice_manifest_merge_store(&merge, i, ice_str_of(append->uuid), append->name_number++, &append->arena,
+                                     &append->manifests[append->manifest_count + i], err));
     append->deleted_count++;
   }
 done:
-  collection_deinit(&files);
+  ice_manifest_merge_deinit(&merge);
   ice_arena_deinit(&arena);
   return status;
 }
@@ -402,7 +255,7 @@ ice_status ice_table_append_attempt(ice_table_append *append, ice_append_outcome
   ICE_TRY(ice_catalog_load_table(append->options.catalog, append->options.ident, &table, err));
   ICE_TRY(look_for_it(append, &table, &made, outcome, err));
   if (!made && !append->has_manifests) {
-    ICE_TRY(write_manifests(append, table.metadata, err));
+    ICE_TRY(write_manifests(append, &table, err));
   }
   // Without rows and without a number there is nothing to say.
   bool nothing = append->manifest_count == 0 && append->options.writer.size == 0 && !append->options.replace;

@@ -7,6 +7,7 @@
 #define ICE_INGEST_TABLE_APPEND_H
 
 #include "ingest/commit.h"
+#include "ingest/manifest_merge.h"
 
 /// The property that remembers a writer's highest number: {"number": …, "snapshot-id": …}.
 #define ICE_PROPERTY_TOKEN ICE_STR("icesink.token.")
@@ -25,8 +26,8 @@ typedef struct ice_table_append_options {
   uint32_t summary_count;
 } ice_table_append_options;
 
-/// Partition specs that the files of one append may be of; a replacement deletes data and delete files of as many each.
-enum { ICE_APPEND_SPECS_MAX = 16, ICE_APPEND_MANIFESTS_MAX = 3 * ICE_APPEND_SPECS_MAX };
+/// Of the new files, and of data and delete files that a replacement deletes.
+enum { ICE_APPEND_MANIFESTS_MAX = 3 * ICE_MERGE_SPECS_MAX };
 
 /// One append over all its attempts. Ownership: the caller's storage; the options are borrowed while it lives.
 typedef struct ice_table_append {
