@@ -2,23 +2,12 @@
 #ifndef ICESINK_DECODER_H
 #define ICESINK_DECODER_H
 
+#include <icesink/record.h>
 #include <icesink/session.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/// One record as Kafka has it.
-typedef struct ice_kafka_record {
-  const char *topic;  ///< ended by a zero byte
-  int32_t partition;
-  int64_t offset;
-  int64_t timestamp_ms;
-  const uint8_t *key;  ///< NULL: none
-  size_t key_size;
-  const uint8_t *value;  ///< NULL: a tombstone
-  size_t value_size;
-} ice_kafka_record;
 
 /// Compiled from `pipeline`, `source.decode.*` and `name` of a session's settings, with the columns that `pipeline` has; no
 /// catalog is asked.

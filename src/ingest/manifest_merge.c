@@ -53,8 +53,9 @@ static ice_status find_manifest(ice_manifest_merge *merge, const ice_manifest_re
     specs += merge->manifests[i].content == content;
   }
   if (!ice_table_find_spec(merge->metadata, (int32_t)spec_id)) {
-    return ice_error_set(err, ICE_INVALID_ARGUMENT, "files of partition spec %lld, which table %.*s.%.*s does not have",
-                         (long long)spec_id, ICE_IDENT_ARG(merge->ident));
+    return ice_error_set(err, ICE_INVALID_ARGUMENT,
+                         "files of partition spec %lld, which table %.*s.%.*s does not have", (long long)spec_id,
+                         ICE_IDENT_ARG(merge->ident));
   }
   if (specs == ICE_MERGE_SPECS_MAX) {
     return ice_error_set(err, ICE_LIMIT, "files of more than %d partition specs", (int)ICE_MERGE_SPECS_MAX);
@@ -95,8 +96,9 @@ ice_status ice_manifest_merge_add(ice_manifest_merge *merge, ice_str files, ice_
   ice_status status = ICE_OK;
   ICE_TRY(ice_described_files_read(files, &uuid, &manifest, err));
   if (!ice_str_equal(uuid, merge->metadata->uuid)) {
-    ICE_FAIL(ICE_INVALID_ARGUMENT, "files of the table with uuid %.*s cannot be appended to %.*s.%.*s, which has %.*s",
-             ICE_STR_ARG(uuid), ICE_IDENT_ARG(merge->ident), ICE_STR_ARG(merge->metadata->uuid));
+    ICE_FAIL(ICE_INVALID_ARGUMENT,
+             "files of the table with uuid %.*s cannot be appended to %.*s.%.*s, which has %.*s", ICE_STR_ARG(uuid),
+             ICE_IDENT_ARG(merge->ident), ICE_STR_ARG(merge->metadata->uuid));
   }
   ICE_TRY(ice_manifest_reader_create(manifest, NULL, NULL, &reader, err));
   ICE_TRY(find_manifest(merge, reader, ICE_MANIFEST_DATA, &to, err));
