@@ -26,6 +26,10 @@ const char *ice_count_name(size_t index);
 int64_t *ice_count_at(ice_counts *counts, size_t index);
 
 void ice_counts_add(ice_counts *counts, const ice_counts *more);
+/// The promise of the counts, checked in every build: elements = rows + dead_letters + filtered, `consumed` offsets = records + gaps, and
+/// `written` rows in data files = rows + dead_letters. Returns `code` where it is broken.
+ICE_MUST_CHECK ice_status ice_counts_check(const ice_counts *counts, int64_t consumed, int64_t written,
+                                           ice_status code, ice_error *err);
 void ice_counts_subtract(ice_counts *counts, const ice_counts *less);
 
 typedef struct ice_position_entry {

@@ -120,13 +120,14 @@ done:
 
 ice_status ice_writer_finish(ice_writer *writer, ice_text *files, ice_error *err) {
   *files = (ice_text){0};
+  int64_t rows;
   ice_bytes text;
   ice_bytes_init(&text, ICE_SESSION_TEXT_MAX);
   ice_status status = check_usable(writer, err);
   if (status != ICE_OK) {
     return status;
   }
-  ICE_TRY(ice_table_writer_describe(writer->files, &text, err));
+  ICE_TRY(ice_table_writer_describe(writer->files, &text, &rows, err));
   ice_spill_reset(&writer->spill);
   ICE_TRY(ice_session_text(&text, files, err));
 done:
