@@ -54,6 +54,8 @@ typedef struct ice_epoch {
   /// Further entries of the lead's summary; borrowed.
   const ice_property *summary;
   uint32_t summary_count;
+  /// A further property of the lead, changed with the position; `key.data` NULL: none. Borrowed.
+  ice_property property;
   const ice_correction *correction;  ///< NULL: an ordinary epoch
   ice_epoch_table *tables;
   uint32_t table_count;

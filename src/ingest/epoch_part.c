@@ -188,7 +188,7 @@ ice_status ice_epoch_part_read(ice_str text, ice_epoch_part *out, ice_error *err
   int64_t rows = 0;
   size_t header = sizeof WORDS VERSION - 1;
   ice_status status = ICE_OK;
-  if (!ice_str_starts_with(text, ICE_STR(WORDS))) {
+  if (!ice_str_starts_with(text, ICE_STR(WORDS)) || text.size < header) {
     ICE_FAIL(ICE_CORRUPT, "it does not begin as one");
   }
   if (!ice_str_starts_with(text, ICE_STR(WORDS VERSION))) {
@@ -235,52 +235,137 @@ static bool fits(const ice_epoch_part *a, const ice_epoch_part *b) {
   return same;
 }
 
-uint32_t ice_epoch_part_group(const ice_epoch_part *parts, uint32_t count, bool *taken, uint32_t *group) {
+uint32_t ice_epoch_part_group(const ice_epoch_part *parts, uint32_t count, ice_part_standing *standings,
+                              uint32_t *group) {
   uint32_t size = 0;
   for (uint32_t i = 0; i < count; i++) {
-    bool in = !taken[i];
+    bool in = standings[i] == ICE_PART_NEXT;
     for (uint32_t j = 0; in && j < size; j++) {
       in = fits(&parts[group[j]], &parts[i]);
     }
     if (in) {
-      taken[i] = true;
+      standings[i] = ICE_PART_PAST;
       group[size++] = i;
     }
   }
   return size;
 }
 
-// Making an epoch ---------------------------------------------------------------------------------------------------
+// Comparing with a position -----------------------------------------------------------------------------------------
 
-static int compare_ranges(const void *left, const void *right) {
-  const ice_epoch_range *a = left;
-  const ice_epoch_range *b = right;
+/// A range of one of the parts, to be put in line with those of its partition.
+typedef struct link {
+  const ice_epoch_range *range;
+  uint32_t part;
+} link;
+
+static bool same_partition(const ice_epoch_range *a, const ice_epoch_range *b) {
+  return a->partition == b->partition && ice_str_equal(a->topic, b->topic);
+}
+
+static int compare_links(const void *left, const void *right) {
+  const ice_epoch_range *a = ((const link *)left)->range;
+  const ice_epoch_range *b = ((const link *)right)->range;
   int order = ice_str_compare(a->topic, b->topic);
   order = order != 0 ? order : (a->partition > b->partition) - (a->partition < b->partition);
   return order != 0 ? order : (a->from > b->from) - (a->from < b->from);
 }
 
-// One range per partition: parts of one after the other are joined.
-static ice_status join_ranges(ice_epoch *epoch, ice_error *err) {
-  uint32_t kept = 0;
-  qsort(epoch->ranges, epoch->range_count, sizeof *epoch->ranges, compare_ranges);
-  for (uint32_t i = 1; i < epoch->range_count; i++) {
-    ice_epoch_range *last = &epoch->ranges[kept];
-    const ice_epoch_range *next = &epoch->ranges[i];
-    if (!ice_str_equal(last->topic, next->topic) || last->partition != next->partition) {
-      epoch->ranges[++kept] = *next;
-    } else if (next->from == last->to) {
-      last->to = next->to;
-    } else {
+static ice_status line_up(const ice_epoch_part *parts, uint32_t count, link **out, size_t *out_count,
+                          ice_error *err) {
+  size_t total = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    total += parts[i].range_count;
+  }
+  link *links = calloc(total + 1, sizeof *links);
+  if (!links) {
+    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %zu ranges", total);
+  }
+  *out = links;
+  *out_count = total;
+  for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t j = 0; j < parts[i].range_count; j++) {
+      *links++ = (link){.range = &parts[i].ranges[j], .part = i};
+    }
+  }
+  qsort(*out, total, sizeof **out, compare_links);
+  for (size_t i = 1; i < total; i++) {
+    const ice_epoch_range *last = (*out)[i - 1].range;
+    const ice_epoch_range *next = (*out)[i].range;
+    if (same_partition(last, next) && next->from != last->to) {
       return ice_error_set(err, ICE_INVALID_ARGUMENT, "topic %.*s, partition %d: [%lld, %lld) and [%lld, %lld) %s",
                            ICE_STR_ARG(last->topic), last->partition, (long long)last->from, (long long)last->to,
                            (long long)next->from, (long long)next->to,
                            next->from < last->to ? "overlap" : "leave something out");
     }
   }
-  epoch->range_count = epoch->range_count > 0 ? kept + 1 : 0;
   return ICE_OK;
 }
+
+// How many of the links of one partition the position has passed; -1 where it is at no end of any.
+static int64_t passed(const link *chain, size_t size, const ice_position *position) {
+  const ice_epoch_range *first = chain[0].range;
+  const ice_position_entry *entry = ice_position_find(position, first->topic, first->partition);
+  if (!entry) {
+    return first->from_absent ? 0 : -1;
+  }
+  if (!first->from_absent && entry->offset == first->from) {
+    return 0;
+  }
+  for (size_t i = 0; i < size; i++) {
+    if (entry->offset == chain[i].range->to) {
+      return (int64_t)i + 1;
+    }
+  }
+  return -1;
+}
+
+static ice_part_standing stand_together(ice_part_standing a, ice_part_standing b) {
+  if (a == b || a == ICE_PART_ELSEWHERE) {
+    return a;
+  }
+  bool both_to_come = a != ICE_PART_PAST && b != ICE_PART_PAST && b != ICE_PART_ELSEWHERE;
+  return both_to_come ? ICE_PART_AHEAD : ICE_PART_ELSEWHERE;
+}
+
+ice_status ice_epoch_parts_place(const ice_epoch_part *parts, uint32_t count, const ice_position *position,
+                                 ice_part_standing *out, const ice_epoch_range **elsewhere, ice_error *err) {
+  link *links = NULL;
+  size_t link_count = 0;
+  *elsewhere = NULL;
+  for (uint32_t i = 0; i < count; i++) {
+    out[i] = ICE_PART_PAST;
+  }
+  ice_status status = line_up(parts, count, &links, &link_count, err);
+  bool *seen = status == ICE_OK ? calloc(count + 1, sizeof *seen) : NULL;
+  if (status == ICE_OK && !seen) {
+    status = ice_error_set(err, ICE_NO_MEMORY, "out of memory for %u parts", count);
+  }
+  for (size_t begin = 0, end; status == ICE_OK && begin < link_count; begin = end) {
+    for (end = begin + 1; end < link_count && same_partition(links[begin].range, links[end].range);) {
+      end++;
+    }
+    int64_t past = passed(&links[begin], end - begin, position);
+    for (size_t i = begin; i < end; i++) {
+      int64_t place = (int64_t)(i - begin);
+      ice_part_standing standing = past < 0        ? ICE_PART_ELSEWHERE
+                                   : place < past  ? ICE_PART_PAST
+                                   : place == past ? ICE_PART_NEXT
+                                                   : ICE_PART_AHEAD;
+      uint32_t part = links[i].part;
+      out[part] = seen[part] ? stand_together(out[part], standing) : standing;
+      seen[part] = true;
+      if (out[part] == ICE_PART_ELSEWHERE && !*elsewhere) {
+        *elsewhere = links[i].range;
+      }
+    }
+  }
+  free(links);
+  free(seen);
+  return status;
+}
+
+// Making an epoch ---------------------------------------------------------------------------------------------------
 
 static ice_status take_ranges(const ice_epoch_part *parts, const uint32_t *group, uint32_t group_count,
                               ice_epoch *epoch, ice_error *err) {
@@ -299,7 +384,7 @@ static ice_status take_ranges(const ice_epoch_part *parts, const uint32_t *group
     }
     ice_counts_add(&epoch->counts, &part->counts);
   }
-  return join_ranges(epoch, err);
+  return ICE_OK;
 }
 
 static ice_status merge_table(ice_catalog *catalog, const ice_port *port, const ice_epoch_part *parts,

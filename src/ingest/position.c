@@ -286,6 +286,19 @@ static ice_status format_offsets(const ice_position *position, entry_member memb
   return ICE_OK;
 }
 
+ice_status ice_position_format_offsets(const ice_position *position, ice_bytes *out, ice_error *err) {
+  json_t *offsets = json_object();
+  ice_status status = ICE_OK;
+  if (!offsets) {
+    ICE_FAIL(ICE_NO_MEMORY, "out of memory for a position");
+  }
+  ICE_TRY(format_offsets(position, ENTRY_OFFSET, offsets, err));
+  ICE_TRY(ice_json_text_append(offsets, out, err));
+done:
+  json_decref(offsets);
+  return status;
+}
+
 static ice_status format_counts(const ice_counts *counts, json_t *out, ice_error *err) {
   ice_counts from = *counts;
   ice_status status = ICE_OK;

@@ -64,6 +64,9 @@ ICE_MUST_CHECK ice_status ice_position_parse(ice_str text, ice_position *out, ic
 /// Append the property's text.
 ICE_MUST_CHECK ice_status ice_position_format(const ice_position *position, ice_bytes *out, ice_error *err);
 
+/// Append the offsets alone: {"topic":{"0":17}}.
+ICE_MUST_CHECK ice_status ice_position_format_offsets(const ice_position *position, ice_bytes *out, ice_error *err);
+
 /// The entry of a partition, or NULL.
 ice_position_entry *ice_position_find(const ice_position *position, ice_str topic, int32_t partition);
 

@@ -89,6 +89,13 @@ ice_status ice_session_connect(ice_session *session, ice_error *err) {
   return ice_session_reach(session, false, err);
 }
 
+ice_status ice_session_fatal(ice_status status, ice_error *err) {
+  if (err) {
+    err->flags |= ICE_ERROR_FATAL;
+  }
+  return status;
+}
+
 ice_status ice_session_wait(ice_session *session, int64_t ms, ice_error *err) {
   const ice_clock *clock = &ice_port_system()->clock;
   for (int64_t left = ms; left > 0 && !session->stop; left -= WAIT_SLICE_MS) {

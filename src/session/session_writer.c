@@ -78,21 +78,14 @@ void ice_writer_close(ice_writer *writer) {
 static ice_status fail(ice_writer *writer, ice_status status, ice_error *err) {
   writer->failed = true;
   ice_table_writer_discard(writer->files);
-  if (err) {
-    err->flags |= ICE_ERROR_FATAL;
-  }
-  return status;
+  return ice_session_fatal(status, err);
 }
 
 static ice_status check_usable(const ice_writer *writer, ice_error *err) {
-  if (!writer->failed) {
-    return ICE_OK;
-  }
-  ice_error_set(err, ICE_INVALID_STATE, "the writer has failed before and can only be closed");
-  if (err) {
-    err->flags = ICE_ERROR_FATAL;
-  }
-  return ICE_INVALID_STATE;
+  return writer->failed
+             ? ice_session_fatal(
+                   ice_error_set(err, ICE_INVALID_STATE, "the writer has failed before and can only be closed"), err)
+             : ICE_OK;
 }
 
 ice_status ice_writer_append(ice_writer *writer, struct ArrowArray *rows, const struct ArrowSchema *schema,

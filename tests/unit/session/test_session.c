@@ -332,7 +332,7 @@ static void test_session__an_append_waits_for_its_catalog(void **state) {
   // The first attempt is told of, and that unlocks it.
   OK(ice_session_append(session, &request, &result, &err));
   assert_false(result.done_before);
-  assert_non_null(strstr(told, "An append was not decided; trying again error="));
+  assert_non_null(strstr(told, "A commit was not decided; trying again error="));
   assert_int_equal(sqlite3_close(locker), SQLITE_OK);
 }
 
