@@ -31,8 +31,8 @@ ICE_API void ice_sink_writer_close(ice_sink_writer *writer);
 /// and not given up. Without this a partition begins at the table's position; where that has none, at its first record.
 ///
 /// Errors: INVALID_STATE (records of it were added since the last finish), INVALID_ARGUMENT (below 0), NO_MEMORY.
-ICE_API ICE_MUST_CHECK ice_status ice_sink_writer_resume(ice_sink_writer *writer, const char *topic, int32_t partition,
-                                                         int64_t next, ice_error *err);
+ICE_API ICE_MUST_CHECK ice_status ice_sink_writer_resume(ice_sink_writer *writer, const char *topic,
+                                                         int32_t partition, int64_t next, ice_error *err);
 
 /// Decode records and write what becomes of them. Offsets of a partition grow; those that are left out are taken for gaps of the log. A bad
 /// record is a dead letter, not an error.
@@ -53,7 +53,8 @@ ICE_API ICE_MUST_CHECK ice_status ice_sink_writer_finish(ice_sink_writer *writer
 /// Where the writer is in all partitions that it knows, for the host's own state: {"topic": {"0": next offset}}.
 ///
 /// Ownership: `*out` is the caller's.
-ICE_API ICE_MUST_CHECK ice_status ice_sink_writer_offsets(const ice_sink_writer *writer, ice_text *out, ice_error *err);
+ICE_API ICE_MUST_CHECK ice_status ice_sink_writer_offsets(const ice_sink_writer *writer, ice_text *out,
+                                                          ice_error *err);
 
 /// What became of all records that were added: elements = rows + dead_letters + filtered; offsets = records + gaps.
 typedef struct ice_sink_counts {

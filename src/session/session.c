@@ -35,7 +35,8 @@ static ice_status load_settings(const ice_session_options *options, ice_settings
                                         .dotenv = options->environment ? ".env.local" : NULL,
                                         .environment = options->environment ? environ : NULL,
                                         .flags = flags,
-                                        .flag_count = options->setting_count};
+                                        .flag_count = options->setting_count,
+                                        .literal_flags = true};
   return ice_settings_load(ice_port_system(), &sources, out, err);
 }
 

@@ -164,7 +164,8 @@ static ice_status take_ranges(ice_sink_writer *writer, ice_error *err) {
     }
     if (record->offset < *next) {
       const ice_source_partition *partition = &writer->parts.source->partitions[record->partition];
-      ICE_FAIL(ICE_INVALID_ARGUMENT, "topic %.*s, partition %d: offset %lld was given where %lld or a later one comes next",
+      ICE_FAIL(ICE_INVALID_ARGUMENT,
+               "topic %.*s, partition %d: offset %lld was given where %lld or a later one comes next",
                ICE_STR_ARG(partition->topic), partition->partition, (long long)record->offset, (long long)*next);
     }
     ice_chunk_range range = {
@@ -179,10 +180,10 @@ done:
 // Records -----------------------------------------------------------------------------------------------------------
 
 static ice_status check_usable(const ice_sink_writer *writer, ice_error *err) {
-  return writer->failed ? ice_session_fatal(ice_error_set(err, ICE_INVALID_STATE,
-                                                          "the writer has failed before and can only be closed"),
-                                            err)
-                        : ICE_OK;
+  return writer->failed
+             ? ice_session_fatal(
+                   ice_error_set(err, ICE_INVALID_STATE, "the writer has failed before and can only be closed"), err)
+             : ICE_OK;
 }
 
 static ice_status fail(ice_sink_writer *writer, ice_status status, ice_error *err) {
@@ -329,11 +330,12 @@ static ice_status stands_elsewhere(const ice_committer *committer, const ice_pos
   if (entry) {
     snprintf(at, sizeof at, "at offset %lld", (long long)entry->offset);
   }
-  ice_error_set(err, ICE_INVALID_STATE,
-                "sink %.*s is %s in topic %.*s, partition %d, and what is to be committed goes from %lld to %lld: another "
-                "writer has moved the position, or this one went back to an older state",
-                ICE_STR_ARG(committer->sink), at, ICE_STR_ARG(range->topic), range->partition, (long long)range->from,
-                (long long)range->to);
+  ice_error_set(
+      err, ICE_INVALID_STATE,
+      "sink %.*s is %s in topic %.*s, partition %d, and what is to be committed goes from %lld to %lld: another "
+      "writer has moved the position, or this one went back to an older state",
+      ICE_STR_ARG(committer->sink), at, ICE_STR_ARG(range->topic), range->partition, (long long)range->from,
+      (long long)range->to);
   return ice_policy_error(err);
 }
 
@@ -485,8 +487,8 @@ static ice_status commit_all(ice_session *session, commit_plan *plan, ice_error 
     uint32_t group_count;
     bool any = false;
     ice_status status = place_parts(plan, err);
-    while (status == ICE_OK && (group_count = ice_epoch_part_group(plan->parts, plan->part_count, plan->standings,
-                                                                   plan->group)) > 0) {
+    while (status == ICE_OK &&
+           (group_count = ice_epoch_part_group(plan->parts, plan->part_count, plan->standings, plan->group)) > 0) {
       any = true;
       status = commit_group(session, plan, group_count, err);
     }

@@ -155,11 +155,15 @@ static void test_session__misspelt_settings_are_named(void **state) {
 
 static void test_session__secrets_are_not_told(void **state) {
   (void)state;
-  const char *extra[] = {"store.s3.secret_key=hush", "store.s3.access_key=me"};
+  const char *extra[] = {"store.s3.secret_key=hush", "store.s3.access_key=${me}"};
   ice_text text;
   ice_session *other = open_session(2, extra);
   OK(ice_session_setting(other, "store.s3.secret_key", &text, &err));
   assert_int_equal(text.size, 0);
+  ice_text_free(&text);
+  // What a program says is no template.
+  OK(ice_session_setting(other, "store.s3.access_key", &text, &err));
+  assert_string_equal(text.data, "${me}");
   ice_text_free(&text);
   ice_session_close(other);
 }

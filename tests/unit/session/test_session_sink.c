@@ -63,14 +63,16 @@ static bool is_gap(int64_t offset) { return offset % 7 == 3; }
 static bool is_bad(int64_t offset) { return offset % 5 == 1; }
 
 static ice_kafka_record record_at(int32_t partition, int64_t offset, char value[VALUE_SIZE]) {
-  int size = is_bad(offset)
-                 ? snprintf(value, VALUE_SIZE, "no message")
-                 : snprintf(value, VALUE_SIZE,
-                            "{\"deviceId\":\"d\",\"userId\":\"u\",\"timestamp\":\"2026-01-02T03:04:05Z\",\"appVersion\":\"1\","
-                            "\"samples\":[{\"id\":\"%d-%lld\",\"type\":\"steps\",\"value\":1,\"unit\":\"count\","
-                            "\"startDate\":\"2026-01-0%lldT03:04:05Z\",\"endDate\":\"2026-01-09T03:04:05Z\",\"isSynced\":true,"
-                            "\"createdAt\":\"2026-01-02T03:04:05Z\",\"metadata\":{}}]}",
-                            partition, (long long)offset, (long long)(1 + offset % 2));
+  int size =
+      is_bad(offset)
+          ? snprintf(value, VALUE_SIZE, "no message")
+          : snprintf(
+                value, VALUE_SIZE,
+                "{\"deviceId\":\"d\",\"userId\":\"u\",\"timestamp\":\"2026-01-02T03:04:05Z\",\"appVersion\":\"1\","
+                "\"samples\":[{\"id\":\"%d-%lld\",\"type\":\"steps\",\"value\":1,\"unit\":\"count\","
+                "\"startDate\":\"2026-01-0%lldT03:04:05Z\",\"endDate\":\"2026-01-09T03:04:05Z\",\"isSynced\":true,"
+                "\"createdAt\":\"2026-01-02T03:04:05Z\",\"metadata\":{}}]}",
+                partition, (long long)offset, (long long)(1 + offset % 2));
   return (ice_kafka_record){.topic = "t",
                             .partition = partition,
                             .offset = offset,
