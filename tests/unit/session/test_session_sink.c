@@ -132,22 +132,28 @@ static void say(void *context, const char *violation) {
   print_error("%s\n", violation);
 }
 
-// The audit finds every record of the first `end` offsets of each partition once.
-static void verify(int64_t end, int64_t epochs) {
+static const ice_table_ident data_table = {ICE_STR_INIT("db"), ICE_STR_INIT("raw")};
+
+static ice_catalog *open_catalog(void) {
   ice_settings loaded;
-  ice_catalog *catalog = NULL;
+  ice_catalog *catalog;
   ice_str flags[ICE_COUNT_OF(settings)];
-  ice_verify_result result;
   for (size_t i = 0; i < ICE_COUNT_OF(settings); i++) {
     flags[i] = ice_str_of(settings[i]);
   }
   OK(ice_settings_load(ice_port_system(),
                        &(ice_settings_sources){.flags = flags, .flag_count = ICE_COUNT_OF(settings)}, &loaded, &err));
   OK(ice_open_catalog(&(ice_open_catalog_options){.settings = &loaded}, &catalog, &err));
-  const ice_verify_options options = {.catalog = catalog,
-                                      .port = ice_port_system(),
-                                      .table = {ICE_STR("db"), ICE_STR("raw")},
-                                      .sink = ICE_STR("health")};
+  ice_settings_deinit(&loaded);
+  return catalog;
+}
+
+// The audit finds every record of the first `end` offsets of each partition once.
+static void verify(int64_t end, int64_t epochs) {
+  ice_catalog *catalog = open_catalog();
+  ice_verify_result result;
+  const ice_verify_options options = {
+      .catalog = catalog, .port = ice_port_system(), .table = data_table, .sink = ICE_STR("health")};
   if (ice_verify_sink(&options, say, NULL, &result, &err) != ICE_OK) {
     fail_msg("%s", err.message);
   }
@@ -164,7 +170,6 @@ static void verify(int64_t end, int64_t epochs) {
     assert_int_equal(result.epochs, epochs);
   }
   ice_catalog_destroy(catalog);
-  ice_settings_deinit(&loaded);
 }
 
 // Stories -----------------------------------------------------------------------------------------------------------
@@ -300,6 +305,40 @@ static void test_session_sink__what_is_no_part_is_refused(void **state) {
   expect_position("{}");
   ice_text_free(&part);
   ice_sink_writer_close(writer);
+}
+
+// Somebody partitions the data table anew between two writers.
+static void test_session_sink__files_of_two_specs_are_two_epochs(void **state) {
+  (void)state;
+  ice_text parts[2];
+  ice_catalog *catalog;
+  ice_table table;
+  ice_sink_writer *before = open_writer();
+  OK(add(before, 0, 0, 20));
+  parts[0] = finish(before);
+  catalog = open_catalog();
+  const ice_partition_spec none = {.spec_id = 1};
+  const ice_table_update updates[] = {{.kind = ICE_UPDATE_ADD_SPEC, .spec = &none},
+                                      {.kind = ICE_UPDATE_SET_DEFAULT_SPEC, .id = 1}};
+  OK(ice_catalog_load_table(catalog, data_table, &table, &err));
+  const ice_table_commit change = {.ident = data_table, .change = {.updates = updates, .update_count = 2}};
+  OK(ice_catalog_commit(catalog, &change, 1, &err));
+  ice_table_deinit(&table);
+  ice_catalog_destroy(catalog);
+  ice_sink_writer *after = open_writer();
+  OK(add(after, 1, 0, 20));
+  OK(add(after, 2, 0, 20));
+  parts[1] = finish(after);
+  OK(commit_as("job", 1, parts, 2));
+  verify(20, 2);
+  OK(commit_as("job", 1, parts, 2));
+  OK(commit(parts, 2));
+  verify(20, 2);
+  for (int i = 0; i < 2; i++) {
+    ice_text_free(&parts[i]);
+  }
+  ice_sink_writer_close(before);
+  ice_sink_writer_close(after);
 }
 
 // A host ------------------------------------------------------------------------------------------------------------
@@ -471,6 +510,7 @@ int main(void) {
       TEST(test_session_sink__parts_of_one_after_the_other_are_joined),
       TEST(test_session_sink__offsets_before_the_next_one_are_refused_and_nothing_has_happened),
       TEST(test_session_sink__what_is_no_part_is_refused),
+      TEST(test_session_sink__files_of_two_specs_are_two_epochs),
       cmocka_unit_test(test_session_sink__a_host_that_crashes_anywhere_loses_and_doubles_nothing),
       TEST(test_session_sink__every_allocation_may_fail),
   };
