@@ -2,13 +2,17 @@
 #include "columnar/arrow_format_priv.h"
 
 #define NUMBER(format, k, bytes, is_not_signed) \
-  {.text = (format), .kind = (k), .width = (bytes), .is_unsigned = (is_not_signed), .converts = true, .multiplier = 1, .divisor = 1}
+  {.text = (format),                            \
+   .kind = (k),                                 \
+   .width = (bytes),                            \
+   .is_unsigned = (is_not_signed),              \
+   .converts = true,                            \
+   .multiplier = 1,                             \
+   .divisor = 1}
 #define UNIT(format, k, bytes, times, by) \
   {.text = (format), .kind = (k), .width = (bytes), .converts = true, .multiplier = (times), .divisor = (by)}
-#define AS_IT_IS(format, k, bytes) \
-  {.text = (format), .kind = (k), .width = (bytes), .multiplier = 1, .divisor = 1}
-#define LAID_OUT(format, k, how) \
-  {.text = (format), .kind = (k), .layout = (how)}
+#define AS_IT_IS(format, k, bytes) {.text = (format), .kind = (k), .width = (bytes), .multiplier = 1, .divisor = 1}
+#define LAID_OUT(format, k, how) {.text = (format), .kind = (k), .layout = (how)}
 
 static const ice_arrow_format formats[] = {
     LAID_OUT("b", ICE_KIND_BOOLEAN, ICE_ARROW_BITS),

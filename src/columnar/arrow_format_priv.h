@@ -22,7 +22,7 @@ typedef struct ice_arrow_format {
   const char *text;  ///< a time zone may stand behind those that end with a colon
   ice_kind kind;     ///< what it becomes
   ice_arrow_layout layout;
-  uint8_t width;      ///< bytes of a value
+  uint8_t width;  ///< bytes of a value
   bool is_unsigned;
   bool converts;       ///< values are not those of the kind as they lie there
   int64_t multiplier;  ///< to the kind's unit
