@@ -22,6 +22,10 @@ class Catalog:
         """The value of a setting as it was given or is by default; empty where it is not set, and for secrets."""
         return self._session.text(native.ice_session_setting, _library.encode(key))
 
+    def reopen(self, settings: Mapping[str, Any]) -> "Catalog":
+        """Open the same catalog once more, with further settings. Ownership: the caller's to close."""
+        return Catalog(_session.Session(self._session.settings.extended(settings)))
+
     def connect(self) -> None:
         """Reach the catalog now. Every other method does it by itself. Errors: "Failed to register Iceberg catalog"."""
         self._session.call(native.ice_session_connect)

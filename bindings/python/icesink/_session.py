@@ -1,6 +1,7 @@
 """A session of the library with what every call needs: one thread at a time, errors as exceptions, handles closed once."""
 from __future__ import annotations
 
+import copy
 import ctypes
 import json
 import logging
@@ -75,6 +76,12 @@ class Settings:
                 self.values.append(f"{key}={_spell(value)}")
         if self.sections and config is not None:
             raise _errors.InvalidArgument(f"{', '.join(self.sections)}: write it into {config}, which is given too")
+
+    def extended(self, settings: Mapping[str, Any]) -> "Settings":
+        """These settings with further ones, which win."""
+        extended = copy.copy(self)
+        extended.values = self.values + [f"{key}={_spell(value)}" for key, value in _flatten(settings)]
+        return extended
 
     def open(self) -> int:
         """A new native session; the caller's to close."""
