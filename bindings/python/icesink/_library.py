@@ -63,7 +63,7 @@ class WriterTotals(ctypes.Structure):
 
 class AppendRequest(ctypes.Structure):
     _fields_ = [("table", c_char_p), ("files", POINTER(Text)), ("file_count", c_size_t), ("writer", c_char_p),
-                ("number", c_int64), ("summary", POINTER(c_char_p)), ("summary_count", c_size_t)]
+                ("number", c_int64), ("overwrite", c_bool), ("summary", POINTER(c_char_p)), ("summary_count", c_size_t)]
 
 
 class AppendOutcome(ctypes.Structure):
@@ -92,6 +92,21 @@ def _find() -> pathlib.Path:
 _path = _find()
 native = ctypes.CDLL(str(_path))
 helper = ctypes.CDLL(str(_path.parent / "libicesink_python.so"))
+
+
+
+def _check_layouts() -> None:
+    """A library of another version would read and write beside its structures."""
+    expected = []
+    for kind in (Error, Text, SessionOptions, TableDefinition, WriterTotals, AppendRequest, AppendOutcome, KafkaRecord,
+                 DecoderCounts):
+        expected += [ctypes.sizeof(kind), *(getattr(kind, field[0]).offset for field in kind._fields_)]
+    expected.append(2 ** 32 - 1)
+    if list((c_uint32 * len(expected)).in_dll(helper, "icesink_python_layouts")) != expected:
+        raise ImportError(f"{_path} is of another version than this package")
+
+
+_check_layouts()
 
 _E = POINTER(Error)
 _S = c_void_p  # every handle is an opaque pointer

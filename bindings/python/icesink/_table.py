@@ -150,11 +150,12 @@ class Table:
         return Writer(self._session, self.name)
 
     def append(self, data: Any, *, writer: Optional[str] = None, number: Optional[int] = None,
-               summary: Mapping[str, Any] = {}) -> AppendResult:
+               summary: Mapping[str, Any] = {}, overwrite: bool = False) -> AppendResult:
         """Append rows in one snapshot; `data` as in Writer.append, and nothing of it where a batch does not fit.
 
         With a token, `writer` (who appends) and `number` (growing with each of its appends), the rows are added exactly once: an
-        append whose number is not above the table's does nothing. Errors: as Writer.append and commit.
+        append whose number is not above the table's does nothing. `summary` adds entries to the snapshot's summary; `overwrite`
+        replaces what the table has at the time of the commit. Errors: as Writer.append and commit.
         """
         _check_token(writer, number)
         if writer is not None:
@@ -164,11 +165,11 @@ class Table:
                 return AppendResult(None, True)
         with self.writer() as files:
             files.append(data)
-            return self.commit([files.finish()], writer=writer, number=number, summary=summary)
+            return self.commit([files.finish()], writer=writer, number=number, summary=summary, overwrite=overwrite)
 
     def commit(self, files: Iterable[bytes], *, writer: Optional[str] = None, number: Optional[int] = None,
-               summary: Mapping[str, Any] = {}) -> AppendResult:
-        """Put the files that writers described into the table, in one snapshot; `summary` adds entries to its summary.
+               summary: Mapping[str, Any] = {}, overwrite: bool = False) -> AppendResult:
+        """Put the files that writers described into the table, in one snapshot; arguments as in append.
 
         Errors: CommitUnknown: it may have been made or not; with a token the same call may be made again, now or after a restart,
         and finds out. Conflict (attempts used up), Corrupt (no description of files), InvalidArgument (files of another table).
@@ -181,7 +182,7 @@ class Table:
         request = _library.AppendRequest(
             table=_library.encode(self.name), files=texts, file_count=len(kept),
             writer=None if writer is None else _library.encode(writer), number=number or 0,
-            summary=_library.text_array(entries), summary_count=len(entries))
+            overwrite=overwrite, summary=_library.text_array(entries), summary_count=len(entries))
         outcome = _library.AppendOutcome()
         self._session.call(native.ice_session_append, byref(request), byref(outcome))
         return AppendResult(None if outcome.snapshot_id == -1 else outcome.snapshot_id, outcome.done_before)

@@ -2,9 +2,10 @@
 ///
 /// Release functions run wherever a consumer drops what it got, also while a Python exception is on its way; Python code that is
 /// called back then would lose that exception. So they are here.
-#include <icesink/arrow.h>
-#include <icesink/export.h>
+#include <icesink/icesink.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 // The stable ABI of Python; the process that loads this library has them.
@@ -18,6 +19,32 @@ ICE_API void icesink_python_free_stream(void *capsule);
 ICE_API int icesink_python_own_stream(struct ArrowArrayStream *stream, void *owner, void (*close)(void *));
 ICE_API int icesink_python_share_array(struct ArrowArray *array, struct ArrowArray *out);
 ICE_API int icesink_python_share_schema(struct ArrowSchema *schema, struct ArrowSchema *out);
+
+// Layouts -----------------------------------------------------------------------------------------------------------
+
+#define O(s, m) (uint32_t)offsetof(s, m)
+#define O2(s, a, b) O(s, a), O(s, b)
+#define O4(s, a, b, c, d) O2(s, a, b), O2(s, c, d)
+#define O8(s, a, b, c, d, e, f, g, h) O4(s, a, b, c, d), O4(s, e, f, g, h)
+
+/// What ctypes has to agree with, structure by structure in the order of _library.py: the size, then the offset of each member.
+/// Ended by UINT32_MAX.
+ICE_API const uint32_t icesink_python_layouts[] = {
+    sizeof(ice_error), O4(ice_error, status, flags, origin_code, message),
+    sizeof(ice_text), O2(ice_text, data, size),
+    sizeof(ice_session_options), O4(ice_session_options, file, settings, setting_count, environment),
+    O2(ice_session_options, log, log_context),
+    sizeof(ice_table_definition), O4(ice_table_definition, schema, partition, partition_count, properties),
+    O(ice_table_definition, property_count),
+    sizeof(ice_writer_totals), O4(ice_writer_totals, rows, bytes, files, memory),
+    sizeof(ice_append_request),
+    O8(ice_append_request, table, files, file_count, writer, number, overwrite, summary, summary_count),
+    sizeof(ice_append_result), O2(ice_append_result, done_before, snapshot_id),
+    sizeof(ice_kafka_record),
+    O8(ice_kafka_record, topic, partition, offset, timestamp_ms, key, key_size, value, value_size),
+    sizeof(ice_decoder_counts), O4(ice_decoder_counts, records, elements, rows, dead_letters),
+    O(ice_decoder_counts, filtered),
+    UINT32_MAX};
 
 // Capsules ----------------------------------------------------------------------------------------------------------
 
