@@ -116,11 +116,12 @@ def read_message(record: Any) -> Optional[Message]:
     named = as_mapping(record)
     if named is not None and ELEMENTS in named:
         return Message(to_json(named), True, Coordinates())
-    get = named.get if named is not None else lambda name, default=None: getattr(record, name, default)
-    if any(get(name) is None for name in ("topic", "partition", "offset")):
+    names = ("topic", "partition", "offset", "timestamp", "key", "value")
+    topic, partition, offset, timestamp, key, value = (
+        named.get(name) if named is not None else getattr(record, name, None) for name in names)
+    if topic is None or partition is None or offset is None:
         return None
-    timestamp, key, value = get("timestamp"), get("key"), get("value")
-    place = Coordinates(str(get("topic")), int(get("partition")), int(get("offset")),
+    place = Coordinates(str(topic), int(partition), int(offset),
                         -1 if timestamp is None else int(timestamp), key if isinstance(key, bytes) else None)
     if value is None or isinstance(value, (bytes, bytearray, memoryview)):
         return Message(None if value is None else bytes(value), False, place)

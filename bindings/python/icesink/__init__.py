@@ -13,11 +13,12 @@ from ._errors import (AccessDenied, AlreadyExists, Cancelled, CommitUnknown, Con
                       InternalError, InvalidArgument, InvalidState, LimitExceeded, NotFound, OutOfMemory, TimedOut,
                       Unsupported)
 from ._library import VERSION as __version__
+from ._program import run
 from ._table import AppendResult, Scan, Table, Writer, WriterTotals
 
 __all__ = [
     "AccessDenied", "AlreadyExists", "AppendResult", "Batch", "Cancelled", "Catalog", "CommitUnknown", "Conflict", "Corrupt",
     "Counts", "Decoder", "IcesinkError", "InputOutputError", "InternalError", "InvalidArgument", "InvalidState",
     "LimitExceeded", "NotFound", "OutOfMemory", "Record", "Scan", "Schema", "Table", "TimedOut", "Unsupported", "Writer",
-    "WriterTotals", "__version__", "open",
+    "WriterTotals", "__version__", "open", "run",
 ]

@@ -90,6 +90,13 @@ def _find() -> pathlib.Path:
 
 
 _path = _find()
+
+
+def program() -> pathlib.Path:
+    """Where the program lies that belongs to the library: bin/ beside its directory."""
+    return _path.parent.parent / "bin" / "icesink"
+
+
 native = ctypes.CDLL(str(_path))
 helper = ctypes.CDLL(str(_path.parent / "libicesink_python.so"))
 

@@ -212,9 +212,9 @@ class Session:
                 raise _errors.InvalidState("a call of the library is under way in this thread")
             for handle in list(self._parts):
                 self._close_handle(handle)
-            handle, self._handle = self._handle, None
-            if handle is not None and os.getpid() == self._process:
-                native.ice_session_close(handle)
+            session, self._handle = self._handle, None
+            if session is not None and os.getpid() == self._process:
+                native.ice_session_close(session)
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None) is not None:
