@@ -1,4 +1,5 @@
-"""Puts the native library and the program into the package: those of ICESINK_LIBRARY, else what CMake makes of this repository."""
+"""Puts the native library and the program into the package: those of ICESINK_LIBRARY, else what CMake makes here."""
+
 import os
 import pathlib
 import shutil
@@ -23,8 +24,11 @@ def native_library() -> pathlib.Path:
     if not (ROOT / "CMakePresets.json").exists():
         raise SystemExit("icesink: build in the repository, or set ICESINK_LIBRARY to libicesink.so")
     subprocess.run(["cmake", "--preset", "release", "-DICESINK_BENCH=OFF"], cwd=ROOT, check=True)
-    subprocess.run(["cmake", "--build", "build/release", "--target", "icesink_library", "icesink_python", "icesink"], cwd=ROOT,
-                   check=True)
+    subprocess.run(
+        ["cmake", "--build", "build/release", "--target", "icesink_library", "icesink_python", "icesink"],
+        cwd=ROOT,
+        check=True,
+    )
     return (ROOT / "build/release/src/libicesink.so").resolve()
 
 

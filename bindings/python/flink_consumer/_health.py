@@ -1,4 +1,5 @@
 """The health pipeline of presets/health.yaml as native decoders, and records in every form that users have them in."""
+
 from __future__ import annotations
 
 import base64
@@ -18,11 +19,14 @@ from .config.settings import Settings
 
 # In the wheel the preset lies in the package, in a source tree where all presets are.
 _PLACES = (pathlib.Path(__file__).parent / "presets", pathlib.Path(__file__).resolve().parents[3] / "presets")
-PRESET = next((place / "health.yaml" for place in _PLACES if place.is_dir()), _PLACES[0] / "health.yaml").read_text("utf-8")
+PRESET = next((place / "health.yaml" for place in _PLACES if place.is_dir()), _PLACES[0] / "health.yaml").read_text(
+    "utf-8"
+)
 
 
 def _section(name: str) -> str:
-    """The lines of a top-level key of the preset. Its layout is this project's own: what belongs to a key is indented."""
+    """The lines of a top-level key of the preset. Its layout is this project's own: what belongs to a key is
+    indented."""
     found = re.search(rf"^{name}:.*\n(?:[ \t]+.*\n|\n)*", PRESET, re.MULTILINE)
     assert found, f"the preset has no {name}"
     return found[0]
@@ -30,7 +34,9 @@ def _section(name: str) -> str:
 
 # Columns of the data table in order, and where a message has them; None: no field of the message.
 PATHS: Dict[str, Optional[str]] = {
-    name: path or None for name, path in re.findall(r"^  (\w+): +\{(?:path: ([\w.]+))?", _section("columns"), re.MULTILINE)}
+    name: path or None
+    for name, path in re.findall(r"^  (\w+): +\{(?:path: ([\w.]+))?", _section("columns"), re.MULTILINE)
+}
 ELEMENTS = _section("explode").split(":")[1].strip()
 _WITHOUT_RULES = PRESET.replace(_section("validate"), "")
 
@@ -52,7 +58,8 @@ class HealthRow(Dict[str, Any]):
 
 
 class Message(NamedTuple):
-    """A record's value, as bytes in the registry's wire format, or decoded and written as JSON; or a row written as one."""
+    """A record's value, as bytes in the registry's wire format, or decoded and written as JSON; or a row written as
+    one."""
 
     value: Optional[bytes]
     is_json: bool
@@ -109,8 +116,8 @@ def as_mapping(record: Any) -> Optional[Mapping[str, Any]]:
 
 
 def read_message(record: Any) -> Optional[Message]:
-    """A message in any of its forms: bytes, a decoded dict, or a record with topic, partition, offset and value of either.
-    None: it is none, but perhaps a row."""
+    """A message in any of its forms: bytes, a decoded dict, or a record with topic, partition, offset and value of
+    either. None: it is none, but perhaps a row."""
     if isinstance(record, (bytes, bytearray, memoryview)):
         return Message(bytes(record), False, Coordinates())
     named = as_mapping(record)
@@ -118,11 +125,17 @@ def read_message(record: Any) -> Optional[Message]:
         return Message(to_json(named), True, Coordinates())
     names = ("topic", "partition", "offset", "timestamp", "key", "value")
     topic, partition, offset, timestamp, key, value = (
-        named.get(name) if named is not None else getattr(record, name, None) for name in names)
+        named.get(name) if named is not None else getattr(record, name, None) for name in names
+    )
     if topic is None or partition is None or offset is None:
         return None
-    place = Coordinates(str(topic), int(partition), int(offset),
-                        -1 if timestamp is None else int(timestamp), key if isinstance(key, bytes) else None)
+    place = Coordinates(
+        str(topic),
+        int(partition),
+        int(offset),
+        -1 if timestamp is None else int(timestamp),
+        key if isinstance(key, bytes) else None,
+    )
     if value is None or isinstance(value, (bytes, bytearray, memoryview)):
         return Message(None if value is None else bytes(value), False, place)
     return Message(to_json(value), True, place)
@@ -136,7 +149,7 @@ def message_of_row(row: Mapping[str, Any]) -> bytes:
         if path is None or row.get(column) is None:
             continue
         inside = path.startswith(ELEMENTS + ".")
-        (element if inside else message)[path[len(ELEMENTS) + 1:] if inside else path] = row[column]
+        (element if inside else message)[path[len(ELEMENTS) + 1 :] if inside else path] = row[column]
     return to_json({**message, ELEMENTS: [element]})
 
 
@@ -151,8 +164,8 @@ class Decoded(NamedTuple):
 class HealthDecoder:
     """The health pipeline with its rules or without, for messages of the registry and of JSON.
 
-    Ownership: owns two native decoders, opened when they are first needed. Threads: any. May be pickled: a copy opens its own.
-    """
+    Ownership: owns two native decoders, opened when they are first needed. Threads: any. May be pickled: a copy opens
+    its own."""
 
     def __init__(self, settings: Optional[Settings], rules: bool) -> None:
         self._settings = settings
@@ -195,7 +208,14 @@ class HealthDecoder:
         place = message.coordinates
         with self._lock:
             decoder = self._decoder(message.is_json)
-            decoder.add([(place.topic, place.partition, place.offset, place.timestamp_ms, place.key, message.value)])
+            try:
+                decoder.add(
+                    [(place.topic, place.partition, place.offset, place.timestamp_ms, place.key, message.value)]
+                )
+            except icesink.IcesinkError as failure:
+                if failure.fatal:
+                    self._decoders.pop(message.is_json).close()
+                raise
             rows = [HealthRow(row) for row in decoder.take().to_pylist()]
             errors = decoder.dead_letters().to_pylist()
         for row in rows:

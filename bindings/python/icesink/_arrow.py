@@ -1,7 +1,9 @@
-"""The Arrow C data interface in both directions: PyCapsules of what the library gives, and whatever Arrow data a caller has.
+"""The Arrow C data interface in both directions: PyCapsules of what the library gives, and whatever Arrow data a caller
+has.
 
 https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html. pyarrow is not needed.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -81,6 +83,7 @@ class Schema:
     def to_arrow(self) -> Any:
         """As a pyarrow.Schema. Errors: ImportError without pyarrow."""
         import pyarrow
+
         schema = self._share()
         return pyarrow.Schema._import_from_c(ctypes.addressof(schema))
 
@@ -118,6 +121,7 @@ class Batch:
     def to_arrow(self) -> Any:
         """As a pyarrow.RecordBatch, without a copy. Errors: ImportError without pyarrow."""
         import pyarrow
+
         schema, array = self.schema._share(), self._share()
         return pyarrow.RecordBatch._import_from_c(ctypes.addressof(array), ctypes.addressof(schema))
 
@@ -142,8 +146,9 @@ class Stream:
     def _check(self, code: int) -> None:
         if code != 0:
             text = self._content.get_last_error(byref(self._content))
-            raise _errors.InputOutputError(text.decode("utf-8", "replace") if text else f"a stream failed with errno {code}",
-                                           0, code)
+            raise _errors.InputOutputError(
+                text.decode("utf-8", "replace") if text else f"a stream failed with errno {code}", 0, code
+            )
 
     def __iter__(self) -> Iterator[Batch]:
         try:
@@ -185,7 +190,8 @@ def borrow_schema(given: Any, use: Callable[[Any], None]) -> None:
 
 
 def each_batch(given: Any, use: Callable[[Any, Any], None]) -> None:
-    """Call `use` with pointers to an ArrowArray, which it takes over, and its ArrowSchema, for each batch of Arrow data.
+    """Call `use` with pointers to an ArrowArray, which it takes over, and its ArrowSchema, for each batch of Arrow
+    data.
 
     Errors: InvalidArgument for what is none; what the data's own stream raises or reports; those of `use`.
     """
@@ -210,8 +216,9 @@ def each_batch(given: Any, use: Callable[[Any, Any], None]) -> None:
             _release(array)
             _release(schema)
     else:
-        raise _errors.InvalidArgument(f"{type(given).__name__} is no Arrow data: it has neither __arrow_c_stream__ nor "
-                                      "__arrow_c_array__")
+        raise _errors.InvalidArgument(
+            f"{type(given).__name__} is no Arrow data: it has neither __arrow_c_stream__ nor __arrow_c_array__"
+        )
 
 
 def _drain(stream: Any, use: Callable[[Any, Any], None]) -> None:
@@ -221,8 +228,9 @@ def _drain(stream: Any, use: Callable[[Any, Any], None]) -> None:
     def check(code: int) -> None:
         if code != 0:
             text = content.get_last_error(stream)
-            raise _errors.InputOutputError(text.decode("utf-8", "replace") if text else f"a stream failed with errno {code}",
-                                           0, code)
+            raise _errors.InputOutputError(
+                text.decode("utf-8", "replace") if text else f"a stream failed with errno {code}", 0, code
+            )
 
     try:
         check(content.get_schema(stream, byref(schema)))
@@ -243,18 +251,41 @@ def _drain(stream: Any, use: Callable[[Any, Any], None]) -> None:
 
 
 # Layouts that the library does not read. pyarrow makes plain ones of them where no value can change.
-_OTHER_LAYOUTS = {"U", "Z", "vu", "vz", "+L", "+vl", "+vL", "c", "C", "s", "S", "I", "tdm", "tts", "ttm", "tss:", "tsm:"}
+_OTHER_LAYOUTS = {
+    "U",
+    "Z",
+    "vu",
+    "vz",
+    "+L",
+    "+vl",
+    "+vL",
+    "c",
+    "C",
+    "s",
+    "S",
+    "I",
+    "tdm",
+    "tts",
+    "ttm",
+    "tss:",
+    "tsm:",
+}
 
 
 def _is_plain(schema: ArrowSchema) -> bool:
     layout = schema.format.decode()
-    return (not schema.dictionary and layout not in _OTHER_LAYOUTS and layout[:4] not in _OTHER_LAYOUTS
-            and all(_is_plain(child.contents) for child in schema.children[: schema.n_children]))
+    return (
+        not schema.dictionary
+        and layout not in _OTHER_LAYOUTS
+        and layout[:4] not in _OTHER_LAYOUTS
+        and all(_is_plain(child.contents) for child in schema.children[: schema.n_children])
+    )
 
 
 def _plain_type(given: Any) -> Any:
     import pyarrow
     from pyarrow import types
+
     is_view = getattr(types, "is_string_view", lambda _: False), getattr(types, "is_binary_view", lambda _: False)
     if types.is_dictionary(given):
         return _plain_type(given.value_type)
@@ -338,18 +369,18 @@ def _ends(array: ArrowArray, offset: int, count: int) -> List[int]:
 def _read_bytes(array: ArrowArray, offset: int, count: int) -> List[bytes]:
     ends = _ends(array, offset, count)
     data = _bytes_at(array.buffers[2] + ends[0] if array.buffers[2] else None, ends[-1] - ends[0])
-    return [data[ends[i] - ends[0]: ends[i + 1] - ends[0]] for i in range(count)]
+    return [data[ends[i] - ends[0] : ends[i + 1] - ends[0]] for i in range(count)]
 
 
 def _read_fixed(array: ArrowArray, size: int, offset: int, count: int) -> List[bytes]:
     data = _bytes_at(array.buffers[1] + offset * size, count * size)
-    return [data[i * size: (i + 1) * size] for i in range(count)]
+    return [data[i * size : (i + 1) * size] for i in range(count)]
 
 
 def _read_lists(schema: ArrowSchema, array: ArrowArray, offset: int, count: int) -> List[List[Any]]:
     ends = _ends(array, offset, count)
     values = _read(schema.children[0].contents, array.children[0].contents, ends[0], ends[-1] - ends[0])
-    return [values[ends[i] - ends[0]: ends[i + 1] - ends[0]] for i in range(count)]
+    return [values[ends[i] - ends[0] : ends[i + 1] - ends[0]] for i in range(count)]
 
 
 def _is_uuid(schema: ArrowSchema) -> bool:
@@ -386,8 +417,10 @@ def _read(schema: ArrowSchema, array: ArrowArray, first: int, count: int) -> Lis
     offset = int(array.offset) + first
     values: List[Any]
     if layout == "+s":
-        columns = [(s.contents.name.decode(), _read(s.contents, a.contents, offset, count))
-                   for s, a in zip(schema.children[: schema.n_children], array.children[: array.n_children])]
+        columns = [
+            (s.contents.name.decode(), _read(s.contents, a.contents, offset, count))
+            for s, a in zip(schema.children[: schema.n_children], array.children[: array.n_children])
+        ]
         values = [{name: column[i] for name, column in columns} for i in range(count)]
     elif layout == "b":
         values = list(_bits(array.buffers[1], offset, count)) if count else []
@@ -402,8 +435,10 @@ def _read(schema: ArrowSchema, array: ArrowArray, first: int, count: int) -> Lis
         values = [uuid.UUID(bytes=v) for v in values] if _is_uuid(schema) else values
     elif layout.startswith("d:"):
         scale = int(layout[2:].split(",")[1])
-        values = [decimal.Decimal(int.from_bytes(v, "little", signed=True)).scaleb(-scale, _EXACT)
-                  for v in _read_fixed(array, 16, offset, count)]
+        values = [
+            decimal.Decimal(int.from_bytes(v, "little", signed=True)).scaleb(-scale, _EXACT)
+            for v in _read_fixed(array, 16, offset, count)
+        ]
     elif layout == "tdD":
         values = [(_EPOCH + datetime.timedelta(days=v)).date() for v in _numbers(array, "i", offset, count)]
     elif layout == "ttu":

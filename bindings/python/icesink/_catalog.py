@@ -1,4 +1,5 @@
 """Catalogs, and opening one."""
+
 from __future__ import annotations
 
 import ctypes
@@ -41,27 +42,32 @@ class Catalog:
         """The names of a namespace's tables, without it. Errors: NotFound."""
         return self._session.text(native.ice_session_list, _library.encode(namespace)).splitlines()
 
-    def create_table(self, name: str, schema: Any, partition: Sequence[str] = (),
-                     properties: Mapping[str, Any] = {}) -> _table.Table:
+    def create_table(
+        self, name: str, schema: Any, partition: Sequence[str] = (), properties: Mapping[str, Any] = {}
+    ) -> _table.Table:
         """Make a table "namespace.table" (format v2); the namespace has to be there.
 
-        `schema` is anything with `__arrow_c_schema__`; `partition` as configurations spell it: "days(ts)", "bucket(16, id)".
-        Errors: AlreadyExists, NotFound (the namespace), InvalidArgument, Unsupported (a type or transform: names the column).
-        """
+        `schema` is anything with `__arrow_c_schema__`; `partition` as configurations spell it: "days(ts)", "bucket(16,
+        id)". Errors: AlreadyExists, NotFound (the namespace), InvalidArgument, Unsupported (a type or transform: names
+        the column)."""
         pairs = [f"{key}={value}" for key, value in properties.items()]
 
         def create(content: Any) -> None:
             definition = _library.TableDefinition(
-                schema=content, partition=_library.text_array(list(partition)), partition_count=len(partition),
-                properties=_library.text_array(pairs), property_count=len(pairs))
+                schema=content,
+                partition=_library.text_array(list(partition)),
+                partition_count=len(partition),
+                properties=_library.text_array(pairs),
+                property_count=len(pairs),
+            )
             self._session.call(native.ice_session_create_table, _library.encode(name), ctypes.byref(definition))
 
         _arrow.borrow_schema(schema, create)
         return _table.Table(self._session, name)
 
     def create_tables(self) -> int:
-        """Make the tables that the settings name (`tables.*`, with the columns of `pipeline`), where they are not there, with their
-        namespaces. Returns how many were made."""
+        """Make the tables that the settings name (`tables.*`, with the columns of `pipeline`), where they are not
+        there, with their namespaces. Returns how many were made."""
         created = ctypes.c_uint32()
         self._session.call(native.ice_session_create_tables, ctypes.byref(created))
         return created.value
@@ -91,19 +97,29 @@ class Catalog:
         self.close()
 
 
-def open_session(settings: Optional[Mapping[str, Any]], config: "Union[str, os.PathLike[str], None]", environment: bool,
-                 further: Mapping[str, Any]) -> _session.Session:
+def open_session(
+    settings: Optional[Mapping[str, Any]],
+    config: "Union[str, os.PathLike[str], None]",
+    environment: bool,
+    further: Mapping[str, Any],
+) -> _session.Session:
     merged = {**(settings or {}), **further}
     return _session.Session(_session.Settings(merged, None if config is None else os.fspath(config), environment))
 
 
-def open(settings: Optional[Mapping[str, Any]] = None, /, *, config: "Union[str, os.PathLike[str], None]" = None,
-         environment: bool = False, **further: Any) -> Catalog:
-    """Open a catalog by the settings of docs/configuration.md, e.g. open(catalog={"uri": "lake.db", "warehouse": "lake"}).
+def open(
+    settings: Optional[Mapping[str, Any]] = None,
+    /,
+    *,
+    config: "Union[str, os.PathLike[str], None]" = None,
+    environment: bool = False,
+    **further: Any,
+) -> Catalog:
+    """Open a catalog by the settings of docs/configuration.md, e.g. open(catalog={"uri": "lake.db", "warehouse":
+    "lake"}).
 
-    `settings` and further arguments are nested ({"catalog": {"uri": …}}) or flat ({"catalog.uri": …}) and win over everything;
-    `config` is a configuration file in YAML; with `environment` the environment's variables and `.env.local` count as they do for
-    the program. The catalog is reached when it is first needed.
-    Errors: InvalidArgument (names the key, variable or line), NotFound (the file).
-    """
+    `settings` and further arguments are nested ({"catalog": {"uri": …}}) or flat ({"catalog.uri": …}) and win over
+    everything; `config` is a configuration file in YAML; with `environment` the environment's variables and
+    `.env.local` count as they do for the program. The catalog is reached when it is first needed. Errors:
+    InvalidArgument (names the key, variable or line), NotFound (the file)."""
     return Catalog(open_session(settings, config, environment, further))

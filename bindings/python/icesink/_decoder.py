@@ -1,4 +1,5 @@
 """The pipeline of a configuration without a source: Kafka records in, rows and dead letters out."""
+
 from __future__ import annotations
 
 import os
@@ -39,8 +40,15 @@ class Decoder(_session.Part):
     _close_function = native.ice_decoder_close
     _what = "decoder"
 
-    def __init__(self, settings: Optional[Mapping[str, Any]] = None, /, *,
-                 config: "Union[str, os.PathLike[str], None]" = None, environment: bool = False, **further: Any) -> None:
+    def __init__(
+        self,
+        settings: Optional[Mapping[str, Any]] = None,
+        /,
+        *,
+        config: "Union[str, os.PathLike[str], None]" = None,
+        environment: bool = False,
+        **further: Any,
+    ) -> None:
         """Errors: InvalidArgument (settings), Corrupt (a schema)."""
         session = _catalog.open_session(settings, config, environment, further)
         try:
@@ -70,11 +78,18 @@ class Decoder(_session.Part):
 
         Errors: whatever a schema registry gives that cannot be asked, `retryable`: nothing has happened, call again.
         """
-        kept = [(_library.encode(topic), partition, offset, timestamp_ms, key, value)
-                for topic, partition, offset, timestamp_ms, key, value in records]
-        native_records = (_library.KafkaRecord * len(kept))(*[
-            _library.KafkaRecord(topic, partition, offset, timestamp_ms, key, len(key or b""), value, len(value or b""))
-            for topic, partition, offset, timestamp_ms, key, value in kept])
+        kept = [
+            (_library.encode(topic), partition, offset, timestamp_ms, key, value)
+            for topic, partition, offset, timestamp_ms, key, value in records
+        ]
+        native_records = (_library.KafkaRecord * len(kept))(
+            *[
+                _library.KafkaRecord(
+                    topic, partition, offset, timestamp_ms, key, len(key or b""), value, len(value or b"")
+                )
+                for topic, partition, offset, timestamp_ms, key, value in kept
+            ]
+        )
         self._session.call_part(self, native.ice_decoder_add, native_records, len(kept))
 
     def take(self, table: int = 0) -> _arrow.Batch:

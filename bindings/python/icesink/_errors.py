@@ -1,14 +1,16 @@
 """What can go wrong, as far as the caller's next step depends on it: one exception per status of the library."""
+
 from __future__ import annotations
 
-from typing import Dict, Type
+from typing import Any, Dict, Tuple, Type
 
 _RETRYABLE, _FATAL = 1, 2
 
 
 class IcesinkError(Exception):
-    """An error of the library. `status` is its name ("CONFLICT"); `retryable`: the same call may succeed later without any
-    change; `fatal`: what it was called on can only be closed; `origin_code`: errno, an HTTP status or the like, else 0."""
+    """An error of the library. `status` is its name ("CONFLICT"); `retryable`: the same call may succeed later without
+    any change; `fatal`: what it was called on can only be closed; `origin_code`: errno, an HTTP status or the like,
+    else 0."""
 
     status: str = "INTERNAL"
 
@@ -20,6 +22,9 @@ class IcesinkError(Exception):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return type(self), (str(self), self.retryable * _RETRYABLE | self.fatal * _FATAL, self.origin_code)
 
 
 class InvalidArgument(IcesinkError, ValueError):
@@ -100,6 +105,21 @@ class InternalError(IcesinkError):
 
 BY_STATUS: Dict[str, Type[IcesinkError]] = {
     kind.status: kind
-    for kind in (InvalidArgument, InvalidState, OutOfMemory, LimitExceeded, Corrupt, Unsupported, NotFound, AlreadyExists,
-                 Conflict, CommitUnknown, InputOutputError, TimedOut, AccessDenied, Cancelled, InternalError)
+    for kind in (
+        InvalidArgument,
+        InvalidState,
+        OutOfMemory,
+        LimitExceeded,
+        Corrupt,
+        Unsupported,
+        NotFound,
+        AlreadyExists,
+        Conflict,
+        CommitUnknown,
+        InputOutputError,
+        TimedOut,
+        AccessDenied,
+        Cancelled,
+        InternalError,
+    )
 }

@@ -1,4 +1,6 @@
-"""libicesink through ctypes: its structures and its functions with their types. Everything else here calls it by these."""
+"""libicesink through ctypes: its structures and its functions with their types. Everything else here calls it by
+these."""
+
 from __future__ import annotations
 
 import ctypes
@@ -21,8 +23,14 @@ LOG_FUNCTION = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
 
 
 class SessionOptions(ctypes.Structure):
-    _fields_ = [("file", c_char_p), ("settings", POINTER(c_char_p)), ("setting_count", c_size_t), ("environment", c_bool),
-                ("log", LOG_FUNCTION), ("log_context", c_void_p)]
+    _fields_ = [
+        ("file", c_char_p),
+        ("settings", POINTER(c_char_p)),
+        ("setting_count", c_size_t),
+        ("environment", c_bool),
+        ("log", LOG_FUNCTION),
+        ("log_context", c_void_p),
+    ]
 
 
 class ArrowSchema(ctypes.Structure):
@@ -38,23 +46,45 @@ class ArrowArrayStream(ctypes.Structure):
 
 
 ArrowSchema._fields_ = [
-    ("format", c_char_p), ("name", c_char_p), ("metadata", c_void_p), ("flags", c_int64), ("n_children", c_int64),
-    ("children", POINTER(POINTER(ArrowSchema))), ("dictionary", POINTER(ArrowSchema)),
-    ("release", CFUNCTYPE(None, POINTER(ArrowSchema))), ("private_data", c_void_p)]
+    ("format", c_char_p),
+    ("name", c_char_p),
+    ("metadata", c_void_p),
+    ("flags", c_int64),
+    ("n_children", c_int64),
+    ("children", POINTER(POINTER(ArrowSchema))),
+    ("dictionary", POINTER(ArrowSchema)),
+    ("release", CFUNCTYPE(None, POINTER(ArrowSchema))),
+    ("private_data", c_void_p),
+]
 ArrowArray._fields_ = [
-    ("length", c_int64), ("null_count", c_int64), ("offset", c_int64), ("n_buffers", c_int64), ("n_children", c_int64),
-    ("buffers", POINTER(c_void_p)), ("children", POINTER(POINTER(ArrowArray))), ("dictionary", POINTER(ArrowArray)),
-    ("release", CFUNCTYPE(None, POINTER(ArrowArray))), ("private_data", c_void_p)]
+    ("length", c_int64),
+    ("null_count", c_int64),
+    ("offset", c_int64),
+    ("n_buffers", c_int64),
+    ("n_children", c_int64),
+    ("buffers", POINTER(c_void_p)),
+    ("children", POINTER(POINTER(ArrowArray))),
+    ("dictionary", POINTER(ArrowArray)),
+    ("release", CFUNCTYPE(None, POINTER(ArrowArray))),
+    ("private_data", c_void_p),
+]
 ArrowArrayStream._fields_ = [
     ("get_schema", CFUNCTYPE(c_int, POINTER(ArrowArrayStream), POINTER(ArrowSchema))),
     ("get_next", CFUNCTYPE(c_int, POINTER(ArrowArrayStream), POINTER(ArrowArray))),
     ("get_last_error", CFUNCTYPE(c_char_p, POINTER(ArrowArrayStream))),
-    ("release", CFUNCTYPE(None, POINTER(ArrowArrayStream))), ("private_data", c_void_p)]
+    ("release", CFUNCTYPE(None, POINTER(ArrowArrayStream))),
+    ("private_data", c_void_p),
+]
 
 
 class TableDefinition(ctypes.Structure):
-    _fields_ = [("schema", POINTER(ArrowSchema)), ("partition", POINTER(c_char_p)), ("partition_count", c_size_t),
-                ("properties", POINTER(c_char_p)), ("property_count", c_size_t)]
+    _fields_ = [
+        ("schema", POINTER(ArrowSchema)),
+        ("partition", POINTER(c_char_p)),
+        ("partition_count", c_size_t),
+        ("properties", POINTER(c_char_p)),
+        ("property_count", c_size_t),
+    ]
 
 
 class WriterTotals(ctypes.Structure):
@@ -62,8 +92,16 @@ class WriterTotals(ctypes.Structure):
 
 
 class AppendRequest(ctypes.Structure):
-    _fields_ = [("table", c_char_p), ("files", POINTER(Text)), ("file_count", c_size_t), ("writer", c_char_p),
-                ("number", c_int64), ("overwrite", c_bool), ("summary", POINTER(c_char_p)), ("summary_count", c_size_t)]
+    _fields_ = [
+        ("table", c_char_p),
+        ("files", POINTER(Text)),
+        ("file_count", c_size_t),
+        ("writer", c_char_p),
+        ("number", c_int64),
+        ("overwrite", c_bool),
+        ("summary", POINTER(c_char_p)),
+        ("summary_count", c_size_t),
+    ]
 
 
 class AppendOutcome(ctypes.Structure):
@@ -71,13 +109,26 @@ class AppendOutcome(ctypes.Structure):
 
 
 class KafkaRecord(ctypes.Structure):
-    _fields_ = [("topic", c_char_p), ("partition", c_int32), ("offset", c_int64), ("timestamp_ms", c_int64),
-                ("key", c_char_p), ("key_size", c_size_t), ("value", c_char_p), ("value_size", c_size_t)]
+    _fields_ = [
+        ("topic", c_char_p),
+        ("partition", c_int32),
+        ("offset", c_int64),
+        ("timestamp_ms", c_int64),
+        ("key", c_char_p),
+        ("key_size", c_size_t),
+        ("value", c_char_p),
+        ("value_size", c_size_t),
+    ]
 
 
 class DecoderCounts(ctypes.Structure):
-    _fields_ = [("records", c_int64), ("elements", c_int64), ("rows", c_int64), ("dead_letters", c_int64),
-                ("filtered", c_int64)]
+    _fields_ = [
+        ("records", c_int64),
+        ("elements", c_int64),
+        ("rows", c_int64),
+        ("dead_letters", c_int64),
+        ("filtered", c_int64),
+    ]
 
 
 def _find() -> pathlib.Path:
@@ -85,7 +136,9 @@ def _find() -> pathlib.Path:
     named = os.environ.get("ICESINK_LIBRARY")
     path = pathlib.Path(named) if named else pathlib.Path(__file__).parent / "lib" / "libicesink.so"
     if not path.exists():
-        raise ImportError(f"libicesink is not at {path}; install the icesink wheel, or set ICESINK_LIBRARY to libicesink.so")
+        raise ImportError(
+            f"libicesink is not at {path}; install the icesink wheel, or set ICESINK_LIBRARY to libicesink.so"
+        )
     return path.resolve()
 
 
@@ -98,17 +151,26 @@ def program() -> pathlib.Path:
 
 
 native = ctypes.CDLL(str(_path))
-helper = ctypes.CDLL(str(_path.parent / "libicesink_python.so"))
-
+# Short, and not to be run twice at once: its functions keep Python's lock.
+helper = ctypes.PyDLL(str(_path.parent / "libicesink_python.so"))
 
 
 def _check_layouts() -> None:
     """A library of another version would read and write beside its structures."""
     expected = []
-    for kind in (Error, Text, SessionOptions, TableDefinition, WriterTotals, AppendRequest, AppendOutcome, KafkaRecord,
-                 DecoderCounts):
+    for kind in (
+        Error,
+        Text,
+        SessionOptions,
+        TableDefinition,
+        WriterTotals,
+        AppendRequest,
+        AppendOutcome,
+        KafkaRecord,
+        DecoderCounts,
+    ):
         expected += [ctypes.sizeof(kind), *(getattr(kind, field[0]).offset for field in kind._fields_)]
-    expected.append(2 ** 32 - 1)
+    expected.append(2**32 - 1)
     if list((c_uint32 * len(expected)).in_dll(helper, "icesink_python_layouts")) != expected:
         raise ImportError(f"{_path} is of another version than this package")
 

@@ -1,4 +1,5 @@
 """The program `icesink`, which comes with the library."""
+
 from __future__ import annotations
 
 import json
@@ -27,10 +28,10 @@ def path() -> str:
 def run(config: "Union[str, os.PathLike[str]]", *, until_end: bool = False) -> Dict[str, Any]:
     """Run a pipeline: topic to tables, as `icesink run CONFIG` does, in a process of its own, until it ends.
 
-    With `until_end` it drains the topic to the offsets seen at the start and returns what it did; else it goes on until the calling
-    process gets SIGINT, or until it stops. Its log goes to Python's. The environment's variables count as for the program.
-    Errors: InvalidArgument (configuration), InvalidState (stopped by a policy), IcesinkError; with the end of the log.
-    """
+    With `until_end` it drains the topic to the offsets seen at the start and returns what it did; else it goes on until
+    the calling process gets SIGINT, or until it stops. Its log goes to Python's. The environment's variables count as
+    for the program. Errors: InvalidArgument (configuration), InvalidState (stopped by a policy), IcesinkError; with the
+    end of the log."""
     command = [path(), "run", os.fspath(config), "--json", *(["--until-end"] if until_end else [])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
     assert process.stdout and process.stderr
@@ -66,7 +67,9 @@ def run(config: "Union[str, os.PathLike[str]]", *, until_end: bool = False) -> D
         lines = [line for line in out.splitlines() if line.startswith("{")]
         report: Dict[str, Any] = json.loads(lines[-1]) if lines else {}
         return report
-    kind = {_STATUS_USAGE: _errors.InvalidArgument, _STATUS_POLICY: _errors.InvalidState}.get(code, _errors.IcesinkError)
+    kind = {_STATUS_USAGE: _errors.InvalidArgument, _STATUS_POLICY: _errors.InvalidState}.get(
+        code, _errors.IcesinkError
+    )
     raise kind(f"icesink run ended with status {code}:\n{''.join(last)}".rstrip())
 
 

@@ -1,6 +1,9 @@
-"""A session of the library with what every call needs: one thread at a time, errors as exceptions, handles closed once."""
+"""A session of the library with what every call needs: one thread at a time, errors as exceptions, handles closed
+once."""
+
 from __future__ import annotations
 
+import contextlib
 import copy
 import ctypes
 import json
@@ -104,8 +107,12 @@ class Settings:
         handle = ctypes.c_void_p()
         err = _library.Error()
         options = _library.SessionOptions(
-            file=None if file is None else _library.encode(file), settings=_library.text_array(self.values),
-            setting_count=len(self.values), environment=self.environment, log=_log_function)
+            file=None if file is None else _library.encode(file),
+            settings=_library.text_array(self.values),
+            setting_count=len(self.values),
+            environment=self.environment,
+            log=_log_function,
+        )
         status = native.ice_session_open(ctypes.byref(options), ctypes.byref(handle), ctypes.byref(err))
         if status != 0:
             raise_error(status, err)
@@ -114,12 +121,15 @@ class Settings:
 
 
 class Session:
-    """Ownership: owns the native session, and closes what was opened from it before it. Threads: any; calls wait for another."""
+    """Ownership: owns the native session, and closes what was opened from it before it. Threads: any; calls wait for
+    another."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._lock = threading.RLock()
         self._busy = False
+        # Held while the session is closed, and while it is stopped, which does not wait for a call.
+        self._stopping = threading.Lock()
         self._process = os.getpid()
         # What was opened from the session, with what closes it. Not the Python objects: garbage goes in any order.
         self._parts: Dict[int, Callable[[int], None]] = {}
@@ -127,31 +137,39 @@ class Session:
         self._handle: Optional[int] = None
         self._handle = settings.open()
 
+    def _is_mine(self) -> bool:
+        """In a forked child handles belong to the parent, and a thread of the parent's may have held the lock."""
+        return os.getpid() == self._process
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for this thread's turn in an open session."""
+        if not self._is_mine():
+            raise _errors.InvalidState("opened in another process; open a catalog after the fork")
+        with self._lock:
+            self._enter()
+            yield
+
     def _enter(self) -> None:
         # Set by this very thread then: a log handler that calls back.
         if self._busy:
             raise _errors.InvalidState("a call of the library is under way in this thread")
-        if os.getpid() != self._process:
-            raise _errors.InvalidState("opened in another process; open a catalog after the fork")
         if self._handle is None:
             raise _errors.InvalidState("the catalog is closed")
 
     def call(self, function: Callable[..., int], *arguments: Any) -> None:
         """Call a function whose first argument is the session. Errors: the status as an exception."""
-        with self._lock:
-            self._enter()
+        with self._turn():
             self._run(function, self._handle, *arguments)
 
     def call_part(self, part: "Part", function: Callable[..., int], *arguments: Any) -> None:
         """The same for what was opened from the session."""
-        with self._lock:
-            self._enter()
+        with self._turn():
             self._run(function, self._handle_of(part), *arguments)
 
     def get_of_part(self, part: "Part", function: Callable[..., Any], *arguments: Any) -> Any:
         """The same for a function that cannot fail and returns a value."""
-        with self._lock:
-            self._enter()
+        with self._turn():
             return function(self._handle_of(part), *arguments)
 
     def _run(self, function: Callable[..., int], *arguments: Any) -> None:
@@ -174,8 +192,8 @@ class Session:
 
     def open_part(self, part: "Part", function: Callable[..., int], *arguments: Any) -> int:
         handle = ctypes.c_void_p()
-        with self._lock:
-            self.call(function, *arguments, ctypes.byref(handle))
+        with self._turn():
+            self._run(function, self._handle, *arguments, ctypes.byref(handle))
             assert handle.value is not None
             self._parts[handle.value] = part._close_function
         return handle.value
@@ -187,11 +205,12 @@ class Session:
 
     def _close_handle(self, handle: int) -> None:
         close = self._parts.pop(handle, None)
-        # In a forked child the handle belongs to the parent.
-        if close is not None and os.getpid() == self._process:
+        if close is not None:
             close(handle)
 
     def close_part(self, part: "Part") -> None:
+        if not self._is_mine():
+            return
         with self._lock:
             handle, part._handle = part._handle, None
             if handle is not None and self._busy:
@@ -202,19 +221,22 @@ class Session:
 
     def stop(self) -> None:
         """Have calls that wait for a server end with Cancelled. Threads: any."""
-        handle = self._handle
-        if handle is not None:
-            native.ice_session_stop(handle)
+        with self._stopping:
+            if self._handle is not None and self._is_mine():
+                native.ice_session_stop(self._handle)
 
     def close(self) -> None:
+        if not self._is_mine():
+            return
         with self._lock:
             if self._busy:
                 raise _errors.InvalidState("a call of the library is under way in this thread")
             for handle in list(self._parts):
                 self._close_handle(handle)
-            session, self._handle = self._handle, None
-            if session is not None and os.getpid() == self._process:
-                native.ice_session_close(session)
+            with self._stopping:
+                session, self._handle = self._handle, None
+                if session is not None:
+                    native.ice_session_close(session)
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None) is not None:

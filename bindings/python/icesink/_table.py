@@ -1,4 +1,5 @@
 """Tables: what they are, what goes in, what comes out."""
+
 from __future__ import annotations
 
 import ctypes
@@ -29,8 +30,8 @@ class WriterTotals(NamedTuple):
 class Writer(_session.Part):
     """Makes data files of a table, one per partition value at a time; `finish` describes them for `Table.commit`.
 
-    Errors of data (InvalidArgument, which names the column) leave it usable. After a fatal error only `close` is allowed.
-    """
+    Errors of data (InvalidArgument, which names the column) leave it usable. After a fatal error only `close` is
+    allowed."""
 
     _close_function = native.ice_writer_close
     _what = "writer"
@@ -41,17 +42,16 @@ class Writer(_session.Part):
     def append(self, data: Any) -> None:
         """Write rows: anything with `__arrow_c_stream__` or `__arrow_c_array__`, or a pyarrow object before version 14.
 
-        Columns are found by their names; optional ones that are not there are null. A batch of the data that does not fit is
-        not written; those before it are.
-        """
+        Columns are found by their names; optional ones that are not there are null. A batch of the data that does not
+        fit is not written; those before it are."""
         _arrow.each_batch(data, self._append_batch)
 
     def _append_batch(self, array: Any, schema: Any) -> None:
         self._session.call_part(self, native.ice_writer_append, array, schema)
 
     def finish(self) -> bytes:
-        """Close all files, wait until they are durable, and describe them: opaque, to be kept or sent to another process; empty
-        where no row was written. The writer goes on with new files."""
+        """Close all files, wait until they are durable, and describe them: opaque, to be kept or sent to another
+        process; empty where no row was written. The writer goes on with new files."""
         out = _library.Text()
         self._session.call_part(self, native.ice_writer_finish, byref(out))
         return _session.take_text(out)
@@ -63,8 +63,8 @@ class Writer(_session.Part):
 
 
 class Scan:
-    """The rows of a table's snapshot at the time it is read; each reading begins anew, in a session of its own, so that it may
-    outlast the catalog and run in another thread."""
+    """The rows of a table's snapshot at the time it is read; each reading begins anew, in a session of its own, so that
+    it may outlast the catalog and run in another thread."""
 
     def __init__(self, settings: _session.Settings, table: str, columns: Optional[Sequence[str]]) -> None:
         self._settings = settings
@@ -76,13 +76,14 @@ class Scan:
         stream = _library.ArrowArrayStream()
         err = _library.Error()
         handle = self._settings.open()
-        status = native.ice_session_scan(handle, _library.encode(self._table), _library.text_array(columns), len(columns),
-                                         byref(stream), byref(err))
+        status = native.ice_session_scan(
+            handle, _library.encode(self._table), _library.text_array(columns), len(columns), byref(stream), byref(err)
+        )
         if status != 0:
             native.ice_session_close(handle)
             _session.raise_error(status, err)
-        if _library.helper.icesink_python_own_stream(byref(stream), handle,
-                                                     _library.address_of(native.ice_session_close)) != 0:
+        close = _library.address_of(native.ice_session_close)
+        if _library.helper.icesink_python_own_stream(byref(stream), handle, close) != 0:
             stream.release(byref(stream))
             native.ice_session_close(handle)
             raise MemoryError
@@ -90,7 +91,9 @@ class Scan:
 
     @property
     def schema(self) -> _arrow.Schema:
-        return _arrow.Stream(self._open()).schema
+        stream = _arrow.Stream(self._open())
+        stream.close()
+        return stream.schema
 
     def __arrow_c_schema__(self) -> Any:
         return self.schema.__arrow_c_schema__()
@@ -105,6 +108,7 @@ class Scan:
     def to_arrow(self) -> Any:
         """All rows as a pyarrow.Table. Errors: ImportError without pyarrow."""
         import pyarrow
+
         stream = self._open()
         return pyarrow.RecordBatchReader._import_from_c(ctypes.addressof(stream)).read_all()
 
@@ -149,13 +153,20 @@ class Table:
         """Open a writer: the first step of writing in two, in as many processes as it takes; `commit` is the second."""
         return Writer(self._session, self.name)
 
-    def append(self, data: Any, *, writer: Optional[str] = None, number: Optional[int] = None,
-               summary: Mapping[str, Any] = {}, overwrite: bool = False) -> AppendResult:
+    def append(
+        self,
+        data: Any,
+        *,
+        writer: Optional[str] = None,
+        number: Optional[int] = None,
+        summary: Mapping[str, Any] = {},
+        overwrite: bool = False,
+    ) -> AppendResult:
         """Append rows in one snapshot; `data` as in Writer.append, and nothing of it where a batch does not fit.
 
-        With a token, `writer` (who appends) and `number` (growing with each of its appends), the rows are added exactly once: an
-        append whose number is not above the table's does nothing. `summary` adds entries to the snapshot's summary; `overwrite`
-        replaces what the table has at the time of the commit. Errors: as Writer.append and commit.
+        With a token, `writer` (who appends) and `number` (growing with each of its appends), the rows are added exactly
+        once: an append whose number is not above the table's does nothing. `summary` adds entries to the snapshot's
+        summary; `overwrite` replaces what the table has at the time of the commit. Errors: as Writer.append and commit.
         """
         _check_token(writer, number)
         if writer is not None:
@@ -167,22 +178,36 @@ class Table:
             files.append(data)
             return self.commit([files.finish()], writer=writer, number=number, summary=summary, overwrite=overwrite)
 
-    def commit(self, files: Iterable[bytes], *, writer: Optional[str] = None, number: Optional[int] = None,
-               summary: Mapping[str, Any] = {}, overwrite: bool = False) -> AppendResult:
+    def commit(
+        self,
+        files: Iterable[bytes],
+        *,
+        writer: Optional[str] = None,
+        number: Optional[int] = None,
+        summary: Mapping[str, Any] = {},
+        overwrite: bool = False,
+    ) -> AppendResult:
         """Put the files that writers described into the table, in one snapshot; arguments as in append.
 
-        Errors: CommitUnknown: it may have been made or not; with a token the same call may be made again, now or after a restart,
-        and finds out. Conflict (attempts used up), Corrupt (no description of files), InvalidArgument (files of another table).
-        """
+        Errors: CommitUnknown: it may have been made or not; with a token the same call may be made again, now or after
+        a restart, and finds out. Conflict (attempts used up), Corrupt (no description of files), InvalidArgument (files
+        of another table)."""
         _check_token(writer, number)
         kept = [bytes(f) for f in files]
         texts = (_library.Text * len(kept))(
-            *[_library.Text(ctypes.cast(ctypes.c_char_p(f), ctypes.c_void_p), len(f)) for f in kept])
+            *[_library.Text(ctypes.cast(ctypes.c_char_p(f), ctypes.c_void_p), len(f)) for f in kept]
+        )
         entries = [f"{key}={value}" for key, value in summary.items()]
         request = _library.AppendRequest(
-            table=_library.encode(self.name), files=texts, file_count=len(kept),
-            writer=None if writer is None else _library.encode(writer), number=number or 0,
-            overwrite=overwrite, summary=_library.text_array(entries), summary_count=len(entries))
+            table=_library.encode(self.name),
+            files=texts,
+            file_count=len(kept),
+            writer=None if writer is None else _library.encode(writer),
+            number=number or 0,
+            overwrite=overwrite,
+            summary=_library.text_array(entries),
+            summary_count=len(entries),
+        )
         outcome = _library.AppendOutcome()
         self._session.call(native.ice_session_append, byref(request), byref(outcome))
         return AppendResult(None if outcome.snapshot_id == -1 else outcome.snapshot_id, outcome.done_before)
@@ -190,8 +215,9 @@ class Table:
     def token(self, writer: str) -> Optional[int]:
         """The highest number that the table remembers of a writer; None where it remembers none."""
         known, number = ctypes.c_bool(), ctypes.c_int64()
-        self._session.call(native.ice_session_token, _library.encode(self.name), _library.encode(writer), byref(known),
-                           byref(number))
+        self._session.call(
+            native.ice_session_token, _library.encode(self.name), _library.encode(writer), byref(known), byref(number)
+        )
         return number.value if known.value else None
 
     def scan(self, columns: Optional[Sequence[str]] = None) -> Scan:
@@ -206,5 +232,5 @@ class Table:
 def _check_token(writer: Optional[str], number: Optional[int]) -> None:
     if (writer is None) != (number is None):
         raise _errors.InvalidArgument("a token is a writer and a number: give both or neither")
-    if number is not None and not -(2 ** 63) <= number < 2 ** 63:
+    if number is not None and not -(2**63) <= number < 2**63:
         raise _errors.InvalidArgument(f"{number} is no 64-bit number")

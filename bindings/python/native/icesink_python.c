@@ -1,7 +1,8 @@
-/// What the Python package needs of C: it is loaded with ctypes and uses no Python header, so that one build serves every Python.
+/// What the Python package needs of C: it is loaded with ctypes and uses no Python header, so that one build serves
+/// every Python.
 ///
-/// Release functions run wherever a consumer drops what it got, also while a Python exception is on its way; Python code that is
-/// called back then would lose that exception. So they are here.
+/// Release functions run wherever a consumer drops what it got, also while a Python exception is on its way; Python
+/// code that is called back then would lose that exception. So they are here.
 #include <icesink/icesink.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -22,28 +23,35 @@ ICE_API int icesink_python_share_schema(struct ArrowSchema *schema, struct Arrow
 
 // Layouts -----------------------------------------------------------------------------------------------------------
 
-#define O(s, m) (uint32_t)offsetof(s, m)
-#define O2(s, a, b) O(s, a), O(s, b)
-#define O4(s, a, b, c, d) O2(s, a, b), O2(s, c, d)
-#define O8(s, a, b, c, d, e, f, g, h) O4(s, a, b, c, d), O4(s, e, f, g, h)
+#define ICE_AT(s, m) (uint32_t)offsetof(s, m)
+#define ICE_AT2(s, a, b) ICE_AT(s, a), ICE_AT(s, b)
+#define ICE_AT4(s, a, b, c, d) ICE_AT2(s, a, b), ICE_AT2(s, c, d)
+#define ICE_AT8(s, a, b, c, d, e, f, g, h) ICE_AT4(s, a, b, c, d), ICE_AT4(s, e, f, g, h)
 
-/// What ctypes has to agree with, structure by structure in the order of _library.py: the size, then the offset of each member.
-/// Ended by UINT32_MAX.
+/// What ctypes has to agree with, structure by structure in the order of _library.py: the size, then the offset of each
+/// member. Ended by UINT32_MAX.
 ICE_API const uint32_t icesink_python_layouts[] = {
-    sizeof(ice_error), O4(ice_error, status, flags, origin_code, message),
-    sizeof(ice_text), O2(ice_text, data, size),
-    sizeof(ice_session_options), O4(ice_session_options, file, settings, setting_count, environment),
-    O2(ice_session_options, log, log_context),
-    sizeof(ice_table_definition), O4(ice_table_definition, schema, partition, partition_count, properties),
-    O(ice_table_definition, property_count),
-    sizeof(ice_writer_totals), O4(ice_writer_totals, rows, bytes, files, memory),
+    sizeof(ice_error),
+    ICE_AT4(ice_error, status, flags, origin_code, message),
+    sizeof(ice_text),
+    ICE_AT2(ice_text, data, size),
+    sizeof(ice_session_options),
+    ICE_AT4(ice_session_options, file, settings, setting_count, environment),
+    ICE_AT2(ice_session_options, log, log_context),
+    sizeof(ice_table_definition),
+    ICE_AT4(ice_table_definition, schema, partition, partition_count, properties),
+    ICE_AT(ice_table_definition, property_count),
+    sizeof(ice_writer_totals),
+    ICE_AT4(ice_writer_totals, rows, bytes, files, memory),
     sizeof(ice_append_request),
-    O8(ice_append_request, table, files, file_count, writer, number, overwrite, summary, summary_count),
-    sizeof(ice_append_result), O2(ice_append_result, done_before, snapshot_id),
+    ICE_AT8(ice_append_request, table, files, file_count, writer, number, overwrite, summary, summary_count),
+    sizeof(ice_append_result),
+    ICE_AT2(ice_append_result, done_before, snapshot_id),
     sizeof(ice_kafka_record),
-    O8(ice_kafka_record, topic, partition, offset, timestamp_ms, key, key_size, value, value_size),
-    sizeof(ice_decoder_counts), O4(ice_decoder_counts, records, elements, rows, dead_letters),
-    O(ice_decoder_counts, filtered),
+    ICE_AT8(ice_kafka_record, topic, partition, offset, timestamp_ms, key, key_size, value, value_size),
+    sizeof(ice_decoder_counts),
+    ICE_AT4(ice_decoder_counts, records, elements, rows, dead_letters),
+    ICE_AT(ice_decoder_counts, filtered),
     UINT32_MAX};
 
 // Capsules ----------------------------------------------------------------------------------------------------------
@@ -123,8 +131,8 @@ int icesink_python_own_stream(struct ArrowArrayStream *stream, void *owner, void
 }
 
 // Arrays and schemas that are handed out more than once ---------------------------------------------------------------
-// Every node that is handed out holds a reference to the one that was shared first, because a consumer may move a child out of
-// its parent.
+// Every node that is handed out holds a reference to the one that was shared first, because a consumer may move a child
+// out of its parent.
 
 typedef struct shared_array {
   atomic_size_t references;

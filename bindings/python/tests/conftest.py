@@ -1,4 +1,5 @@
 """Lakes for the tests, and readers of tables that are not icesink's."""
+
 import os
 import pathlib
 import sys
@@ -17,15 +18,23 @@ class Lake:
 
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
-        self.settings = {"catalog": {"name": "lake", "uri": str(self.directory / "catalog.db"),
-                                     "warehouse": str(self.directory / "warehouse")}}
+        self.settings = {
+            "catalog": {
+                "name": "lake",
+                "uri": str(self.directory / "catalog.db"),
+                "warehouse": str(self.directory / "warehouse"),
+            }
+        }
 
     def open(self, **further):
         return icesink.open(self.settings, **further)
 
     def pyiceberg(self):
         from pyiceberg.catalog.sql import SqlCatalog
-        return SqlCatalog("lake", uri=f"sqlite:///{self.directory}/catalog.db", warehouse=f"file://{self.directory}/warehouse")
+
+        return SqlCatalog(
+            "lake", uri=f"sqlite:///{self.directory}/catalog.db", warehouse=f"file://{self.directory}/warehouse"
+        )
 
     def read(self, name):
         """All rows as PyIceberg reads them."""
@@ -35,12 +44,13 @@ class Lake:
         """Rows as DuckDB reads them."""
         import duckdb
         import duckdb_extensions
+
         connection = duckdb.connect()
         for extension in ("avro", "iceberg"):
             duckdb_extensions.import_extension(extension, con=connection)
             connection.execute(f"load {extension}")
         connection.execute("set timezone = 'UTC'")
-        location = self.pyiceberg().load_table(name).metadata_location[len("file://"):]
+        location = self.pyiceberg().load_table(name).metadata_location[len("file://") :]
         return connection.execute(f"select {select} from iceberg_scan('{location}')").fetchall()
 
 

@@ -1,4 +1,5 @@
 """Exactly once through the package: tokens, races, kills, several processes, and data that does not fit."""
+
 import random
 import signal
 import subprocess
@@ -34,7 +35,7 @@ def test_a_number_that_is_not_above_the_table_s_does_nothing(lake, table):
     assert table.token("w") is None
     first = table.append(rows(1), writer="w", number=5)
     assert not first.done_before and first.snapshot_id == table.metadata["current-snapshot-id"]
-    for number in (5, 4, -1, -2 ** 63):
+    for number in (5, 4, -1, -(2**63)):
         assert table.append(rows(2), writer="w", number=number) == (None, True)
     assert not table.append(rows(3), writer="another", number=1).done_before
     assert not table.append(rows(4), writer="w", number=6).done_before
@@ -82,7 +83,7 @@ def test_half_a_token_is_refused(table):
     with pytest.raises(icesink.InvalidArgument, match="both or neither"):
         table.append(rows(1), number=1)
     with pytest.raises(icesink.InvalidArgument, match="64-bit"):
-        table.append(rows(1), writer="w", number=2 ** 63)
+        table.append(rows(1), writer="w", number=2**63)
 
 
 RACE = """
@@ -90,7 +91,8 @@ import sys, icesink, pyarrow as pa
 directory, begin = sys.argv[1], float(sys.argv[2])
 schema = pa.schema([pa.field("id", pa.int64(), nullable=False), pa.field("text", pa.string())])
 import time
-with icesink.open(catalog={"uri": directory + "/catalog.db", "warehouse": directory + "/warehouse", "name": "lake"}) as catalog:
+lake = {"name": "lake", "uri": directory + "/catalog.db", "warehouse": directory + "/warehouse"}
+with icesink.open(catalog=lake) as catalog:
     table = catalog.load_table("db.t")
     with table.writer() as writer:
         writer.append(pa.table({"id": list(range(100)), "text": ["x"] * 100}, schema=schema))
@@ -114,7 +116,8 @@ LOOP = """
 import sys, icesink, pyarrow as pa
 directory, end = sys.argv[1], int(sys.argv[2])
 schema = pa.schema([pa.field("id", pa.int64(), nullable=False), pa.field("text", pa.string())])
-with icesink.open(catalog={"uri": directory + "/catalog.db", "warehouse": directory + "/warehouse", "name": "lake"}) as catalog:
+lake = {"name": "lake", "uri": directory + "/catalog.db", "warehouse": directory + "/warehouse"}
+with icesink.open(catalog=lake) as catalog:
     table = catalog.load_table("db.t")
     known = table.token("loop")
     print("begin", flush=True)
@@ -129,7 +132,7 @@ def test_killed_anywhere_it_loses_and_duplicates_nothing(lake, table):
     choose = random.Random(seed)
     kills, reached, moved = 0, 0, 0
     while kills < KILLS:
-        process = start(LOOP, lake.directory, 10 ** 9)
+        process = start(LOOP, lake.directory, 10**9)
         assert process.stdout.readline() == "begin\n"
         time.sleep(choose.uniform(0.0, 0.15))
         process.send_signal(signal.SIGKILL)
@@ -152,7 +155,8 @@ WRITE = """
 import sys, icesink, pyarrow as pa
 directory, first, out = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 schema = pa.schema([pa.field("id", pa.int64(), nullable=False), pa.field("text", pa.string())])
-with icesink.open(catalog={"uri": directory + "/catalog.db", "warehouse": directory + "/warehouse", "name": "lake"}) as catalog:
+lake = {"name": "lake", "uri": directory + "/catalog.db", "warehouse": directory + "/warehouse"}
+with icesink.open(catalog=lake) as catalog:
     with catalog.load_table("db.t").writer() as writer:
         for i in range(first, first + 1000, 100):
             writer.append(pa.table({"id": list(range(i, i + 100)), "text": ["x"] * 100}, schema=schema))
@@ -170,7 +174,7 @@ def test_files_of_four_processes_become_one_snapshot(lake, table):
     for _ in range(2):
         table.commit(files, writer="four", number=1)
     assert ids(lake) == list(range(4000))
-    snapshot, = table.metadata["snapshots"]
+    (snapshot,) = table.metadata["snapshots"]
     assert snapshot["summary"]["added-data-files"] == "4"
 
 
@@ -186,14 +190,17 @@ def test_bytes_that_describe_no_files_are_refused(lake, catalog, table):
     assert ids(lake) == []
 
 
-@pytest.mark.parametrize("bad, message", [
-    (pa.table({"id": pa.array([None], pa.int64())}), '"id"'),
-    (pa.table({"text": ["x"]}), '"id"'),
-    (pa.table({"id": ["x"]}), '"id"'),
-    (pa.table({"id": [1], "text": [2]}), '"text"'),
-    (pa.table({"id": [1], "unknown": [2]}), '"unknown"'),
-    (pa.table({"id": [1], "text": pa.array([1], pa.duration("s"))}), '"text"'),
-])
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        (pa.table({"id": pa.array([None], pa.int64())}), '"id"'),
+        (pa.table({"text": ["x"]}), '"id"'),
+        (pa.table({"id": ["x"]}), '"id"'),
+        (pa.table({"id": [1], "text": [2]}), '"text"'),
+        (pa.table({"id": [1], "unknown": [2]}), '"unknown"'),
+        (pa.table({"id": [1], "text": pa.array([1], pa.duration("s"))}), '"text"'),
+    ],
+)
 def test_a_batch_that_does_not_fit_names_the_column_and_the_writer_goes_on(lake, table, bad, message):
     with table.writer() as writer:
         writer.append(rows(1))

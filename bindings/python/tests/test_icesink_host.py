@@ -1,4 +1,5 @@
 """What the library leaves alone in its host, and what it does when it is used wrongly."""
+
 import gc
 import http.server
 import logging
@@ -17,8 +18,13 @@ DATA = pa.table({"id": [1, 2, 3], "text": ["a", None, "c"]}, schema=SCHEMA)
 
 
 def run(program, *arguments, **environment):
-    done = subprocess.run([sys.executable, "-c", program, *map(str, arguments)], env={**os.environ, **environment},
-                          capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -37,8 +43,16 @@ def test_use_after_close_is_an_exception(lake, catalog):
     left_open.append(DATA)
     catalog.close()
     catalog.close()
-    for use in (lambda: left_open.append(DATA), left_open.finish, lambda: left_open.totals, lambda: table.schema,
-                lambda: table.metadata, lambda: table.append(DATA), lambda: table.token("w"), catalog.list_namespaces):
+    for use in (
+        lambda: left_open.append(DATA),
+        left_open.finish,
+        lambda: left_open.totals,
+        lambda: table.schema,
+        lambda: table.metadata,
+        lambda: table.append(DATA),
+        lambda: table.token("w"),
+        catalog.list_namespaces,
+    ):
         with pytest.raises(icesink.InvalidState, match="closed"):
             use()
     left_open.close()
@@ -66,13 +80,19 @@ def test_capsules_that_nobody_takes_are_released_and_hide_no_exception(catalog):
     table.append(DATA)
     batch = next(iter(table.scan()))
     # The capsule is dropped while the TypeError is on its way.
-    for make in (table.scan().__arrow_c_stream__, table.schema.__arrow_c_schema__, lambda: batch.__arrow_c_array__()[1]):
+    for make in (
+        table.scan().__arrow_c_stream__,
+        table.schema.__arrow_c_schema__,
+        lambda: batch.__arrow_c_array__()[1],
+    ):
         with pytest.raises(TypeError, match="PyCapsule"):
             len(make())
     with pytest.raises(ValueError, match="incorrect name"):
+
         class Wrong:
             def __arrow_c_stream__(self):
                 return table.schema.__arrow_c_schema__()
+
         table.append(Wrong())
     children = pa.array(batch).field(0)  # moved out of the batch
     del batch
@@ -135,7 +155,11 @@ class BusyCatalog(http.server.BaseHTTPRequestHandler):
     """A REST catalog that is there and has no time."""
 
     def do_GET(self):
-        body = b"{}" if self.path.startswith("/v1/config") else b'{"error": {"code": 503, "type": "Busy", "message": "busy"}}'
+        body = (
+            b"{}"
+            if self.path.startswith("/v1/config")
+            else b'{"error": {"code": 503, "type": "Busy", "message": "busy"}}'
+        )
         self.send_response(200 if body == b"{}" else 503)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -149,8 +173,11 @@ class BusyCatalog(http.server.BaseHTTPRequestHandler):
 def busy():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), BusyCatalog)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    settings = {"catalog.type": "rest", "catalog.uri": f"http://127.0.0.1:{server.server_port}",
-                "catalog.access_delegation": "no"}
+    settings = {
+        "catalog.type": "rest",
+        "catalog.uri": f"http://127.0.0.1:{server.server_port}",
+        "catalog.access_delegation": "no",
+    }
     yield settings
     server.shutdown()
     server.server_close()
@@ -176,7 +203,9 @@ def test_the_log_goes_to_python_and_handlers_cannot_call_back(busy, caplog):
             logging.getLogger("icesink").removeHandler(handler)
     assert caught.value.retryable
     messages = [(r.levelname, r.getMessage()) for r in caplog.records if r.name == "icesink"]
-    assert any(level == "WARNING" and "An append was not decided; trying again" in text for level, text in messages), messages
+    assert any(level == "WARNING" and "An append was not decided; trying again" in text for level, text in messages), (
+        messages
+    )
     assert set(refused) == {"a call of the library is under way in this thread"}
 
 
@@ -226,16 +255,18 @@ LOCALE = """
 import locale, sys, icesink, pyarrow as pa
 locale.setlocale(locale.LC_ALL, "de_DE.UTF-8")
 assert locale.str(1.5) == "1,5"
-with icesink.open(catalog={"uri": sys.argv[1] + "/c.db", "warehouse": sys.argv[1] + "/w"}, write={"target_file_size": "128MB"}) as c:
+lake = {"uri": sys.argv[1] + "/c.db", "warehouse": sys.argv[1] + "/w"}
+with icesink.open(catalog=lake, write={"target_file_size": "128MB"}) as c:
     c.create_namespace("db")
     table = c.create_table("db.t", pa.schema([pa.field("value", pa.float64())]), partition=["truncate(2, text)"][:0])
     table.append(pa.table({"value": [1.5, -1e-300]}))
     assert table.scan().to_pylist() == [{"value": 1.5}, {"value": -1e-300}]
 with icesink.Decoder({"name": "n", "preset": "health", "tables.data": "d.t", "tables.dead_letters": "d.e",
                       "source.decode.format": "json"}) as decoder:
-    decoder.add([("t", 0, 0, 0, None, b'{"deviceId":"d","userId":"u","timestamp":"2024-01-01","appVersion":"1","samples":[{"id":"s",'
-                  b'"type":"heartRate","value":"70.25","unit":"c","startDate":"2024-01-01","endDate":"2024-01-01",'
-                  b'"isSynced":true,"createdAt":"2024-01-01"}]}')])
+    decoder.add([("t", 0, 0, 0, None, b'{"deviceId":"d","userId":"u","timestamp":"2024-01-01","appVersion":"1",'
+                  b'"samples":['
+                  b'{"id":"s","type":"heartRate","value":"70.25","unit":"c","startDate":"2024-01-01",'
+                  b'"endDate":"2024-01-01","isSynced":true,"createdAt":"2024-01-01"}]}')])
     assert decoder.take().to_pylist()[0]["value"] == 70.25, decoder.dead_letters().to_pylist()
 assert locale.str(1.5) == "1,5"
 print("same")
@@ -245,7 +276,9 @@ print("same")
 def test_a_locale_with_commas_changes_nothing(tmp_path):
     locales = tmp_path / "locales"
     locales.mkdir()
-    subprocess.run(["localedef", "-c", "-i", "de_DE", "-f", "UTF-8", locales / "de_DE.UTF-8"], capture_output=True, check=True)
+    subprocess.run(
+        ["localedef", "-c", "-i", "de_DE", "-f", "UTF-8", locales / "de_DE.UTF-8"], capture_output=True, check=True
+    )
     assert run(LOCALE, tmp_path, LOCPATH=str(locales)) == "same\n"
 
 
@@ -316,22 +349,28 @@ def test_three_hundred_rounds_hold_no_more_memory_and_no_more_files(tmp_path):
 
 
 def test_everything_left_open_at_exit_is_silent(tmp_path):
-    out = run("""
+    out = run(
+        """
 import sys, icesink, pyarrow as pa
 catalog = icesink.open(catalog={"uri": sys.argv[1] + "/c.db", "warehouse": sys.argv[1] + "/w"})
 catalog.create_namespace("db")
 table = catalog.create_table("db.t", pa.schema([pa.field("id", pa.int64())]))
 table.append(pa.table({"id": [1]}))
 writer = table.writer(); writer.append(pa.table({"id": [1]}))
-reader = pa.RecordBatchReader.from_stream(table.scan()); capsule = table.scan().__arrow_c_stream__(); batches = iter(table.scan())
+reader = pa.RecordBatchReader.from_stream(table.scan())
+capsule = table.scan().__arrow_c_stream__()
+batches = iter(table.scan())
 batch = next(batches)
 sys.stderr = sys.stdout
-""", tmp_path)
+""",
+        tmp_path,
+    )
     assert out == ""
 
 
 def test_without_pyarrow_tables_are_read_and_written(tmp_path):
-    out = run("""
+    out = run(
+        """
 import sys
 sys.modules["pyarrow"] = None
 import icesink
@@ -346,10 +385,13 @@ with icesink.open(catalog={"uri": sys.argv[1] + "/c.db", "warehouse": sys.argv[1
         batch = decoder.dead_letters()
     source.append(batch)
     copy.append(source.scan())
-    print(*[(r["kafka_topic"], r["kafka_partition"], r["kafka_offset"], r["raw_bytes"]) for r in copy.scan().to_pylist()])
+    names = ("kafka_topic", "kafka_partition", "kafka_offset", "raw_bytes")
+    print(*[tuple(r[n] for n in names) for r in copy.scan().to_pylist()])
     try:
         source.to_arrow()
     except ImportError:
         print("no pyarrow")
-""", tmp_path)
+""",
+        tmp_path,
+    )
     assert out == "('topic', 3, 42, b'no json')\nno pyarrow\n"

@@ -1,4 +1,5 @@
 """icesink.run: the program from Python."""
+
 import logging
 import os
 import signal
@@ -25,8 +26,25 @@ http: "off"
 
 @pytest.fixture
 def config(tmp_path):
-    subprocess.run([_program.path(), "gen", "--directory", "kafka", "--topic", "t", "--partitions", "2", "--messages", "200", "--bad",
-                    "2"], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(
+        [
+            _program.path(),
+            "gen",
+            "--directory",
+            "kafka",
+            "--topic",
+            "t",
+            "--partitions",
+            "2",
+            "--messages",
+            "200",
+            "--bad",
+            "2",
+        ],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
     file = tmp_path / "icesink.yaml"
     file.write_text(CONFIG.format(directory=tmp_path, create="true"))
     return file
@@ -58,8 +76,12 @@ def test_what_stops_it_is_an_exception_with_the_end_of_its_log(config, tmp_path)
 
 
 def test_an_interrupt_ends_it_with_its_program(config):
-    process = subprocess.Popen([sys.executable, "-c", "import icesink, sys\nprint('begin', flush=True)\nicesink.run(sys.argv[1])", config],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import icesink, sys\nprint('begin', flush=True)\nicesink.run(sys.argv[1])", config],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout.readline() == "begin\n"
     children = f"/proc/{process.pid}/task/{process.pid}/children"
     deadline = time.monotonic() + 30

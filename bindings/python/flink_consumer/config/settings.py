@@ -1,8 +1,7 @@
 """The settings of a pipeline, from the environment and `.env.local` of the working directory.
+ What a variable means, what it may be and what holds without it is the library's to say (docs/configuration.md); this
+module only gives the values their names and Python's types."""
 
-What a variable means, what it may be and what holds without it is the library's to say (docs/configuration.md); this module only
-gives the values their names and Python's types.
-"""
 from __future__ import annotations
 
 import dataclasses
@@ -38,7 +37,7 @@ def _scaled(units: Dict[str, int], unit: str) -> _Type:
 
 
 _DURATIONS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-_SIZES = {"B": 1, "KB": 2 ** 10, "MB": 2 ** 20, "GB": 2 ** 30, "KiB": 2 ** 10, "MiB": 2 ** 20, "GiB": 2 ** 30}
+_SIZES = {"B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _TEXT = _Type(str, str)
 _WHOLE = _Type(int, str)
 _SECONDS = _scaled(_DURATIONS, "s")
@@ -125,8 +124,8 @@ class MonitoringSettings:
 class Settings:
     """All groups, read when it is made; fields may be changed afterwards.
 
-    Errors: icesink.InvalidArgument, which names the variable, what it may be, and what it is. Unknown variables are ignored.
-    """
+    Errors: icesink.InvalidArgument, which names the variable, what it may be, and what it is. Unknown variables are
+    ignored."""
 
     kafka: KafkaSettings = dataclasses.field(init=False, default_factory=KafkaSettings)
     schema_registry: SchemaRegistrySettings = dataclasses.field(init=False, default_factory=SchemaRegistrySettings)
@@ -148,8 +147,11 @@ class Settings:
                     kind = field.metadata["type"]
                     value = kind.read(text) if text else "" if kind is _TEXT else None
                 setattr(group, field.name, value)
-        self._read_secrets = {field.metadata["key"]: getattr(group, field.name)
-                              for group, field in self._fields() if "secret" in field.metadata}
+        self._read_secrets = {
+            field.metadata["key"]: getattr(group, field.name)
+            for group, field in self._fields()
+            if "secret" in field.metadata
+        }
 
     def _fields(self) -> "Iterator[Tuple[Any, dataclasses.Field[Any]]]":
         for group in (getattr(self, field.name) for field in dataclasses.fields(self)):
@@ -168,8 +170,8 @@ class Settings:
 
 
 def read_dotenv(path: str) -> Dict[str, str]:
-    """The variables of a dotenv file, as the library reads it: `export` allowed, quotes stripped, `#` after white space begins a
-    comment. Empty where there is no such file."""
+    """The variables of a dotenv file, as the library reads it: `export` allowed, quotes stripped, `#` after white space
+    begins a comment. Empty where there is no such file."""
     found: Dict[str, str] = {}
     try:
         text = pathlib.Path(path).read_text(encoding="utf-8", errors="surrogateescape")
@@ -178,7 +180,7 @@ def read_dotenv(path: str) -> Dict[str, str]:
     for line in text.split("\n"):
         line = line.strip(" \t\r")
         if line.startswith("export "):
-            line = line[len("export "):].strip(" \t\r")
+            line = line[len("export ") :].strip(" \t\r")
         name, equals, rest = line.partition("=")
         if line.startswith("#") or not equals:
             continue

@@ -1,4 +1,5 @@
 """Messages of health data to rows of the data table."""
+
 from __future__ import annotations
 
 import collections
@@ -14,11 +15,10 @@ _logger = logging.getLogger("flink_consumer")
 class HealthDataTransformer:
     """One row per sample, with the columns and types of the data table; timestamps are datetimes in UTC without a zone.
 
-    It decodes and converts; the rules for values are HealthDataValidator's. A sample that cannot become a row is an error record
-    (`deserialization_error`, `schema_error`, `transformation_error`; a missing required field is a `validation_error`), its
-    siblings pass. A record may be bytes in the registry's wire format, a decoded dict, or a record or Row with topic, partition,
-    offset and value; without coordinates an error record has topic "" and -1.
-    """
+    It decodes and converts; the rules for values are HealthDataValidator's. A sample that cannot become a row is an
+    error record (`deserialization_error`, `schema_error`, `transformation_error`; a missing required field is a
+    `validation_error`), its siblings pass. A record may be bytes in the registry's wire format, a decoded dict, or a
+    record or Row with topic, partition, offset and value; without coordinates an error record has topic "" and -1."""
 
     def __init__(self, settings: Optional[Settings] = None) -> None:
         """`settings` (None: Settings(), when the first record comes) name the schema registry."""
@@ -32,8 +32,10 @@ class HealthDataTransformer:
         """
         message = read_message(record)
         if message is None:
-            raise TypeError(f"no record of health data: {type(record).__name__} is neither bytes nor a dict with samples, and has no "
-                            "topic, partition, offset and value")
+            raise TypeError(
+                f"no record of health data: {type(record).__name__} is neither bytes nor a dict with samples, and has "
+                "no topic, partition, offset and value"
+            )
         return self._decoder.decode(message)
 
     def flat_map(self, record: Any) -> Iterator[HealthRow]:
@@ -41,8 +43,11 @@ class HealthDataTransformer:
         rows, errors = self.transform(record)
         for error in errors:
             self.failed[error["error_type"]] += 1
-            _logger.warning("Error recorded: %s", error["error_type"],
-                            extra={"error_type": error["error_type"], "count": self.failed[error["error_type"]]})
+            _logger.warning(
+                "Error recorded: %s",
+                error["error_type"],
+                extra={"error_type": error["error_type"], "count": self.failed[error["error_type"]]},
+            )
         yield from rows
 
     def close(self) -> None:

@@ -1,4 +1,5 @@
 """The catalog that the settings name."""
+
 from __future__ import annotations
 
 from typing import Any, Optional
@@ -30,7 +31,8 @@ class IcebergCatalog:
         return self._catalog
 
     def initialize(self) -> bool:
-        """Reach the catalog, and make the namespace of `settings.iceberg.database` where it is not there; tables are not made.
+        """Reach the catalog, and make the namespace of `settings.iceberg.database` where it is not there; tables are
+        not made.
 
         Returns True. Errors: icesink.IcesinkError with a text that starts "Failed to register Iceberg catalog".
         """

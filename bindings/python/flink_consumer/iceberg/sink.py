@@ -1,4 +1,5 @@
 """Error records."""
+
 from __future__ import annotations
 
 import datetime
@@ -17,14 +18,24 @@ class IcebergErrorSink:
         self.settings = settings
         self.iceberg_sink = iceberg_sink
 
-    def create_error_record(self, error_type: str, error_message: str, raw_payload: Any = None, user_id: Optional[str] = None,
-                            device_id: Optional[str] = None, sample_id: Optional[str] = None, data_type: Optional[str] = None,
-                            kafka_topic: str = "", kafka_partition: int = -1, kafka_offset: int = -1) -> Dict[str, Any]:
+    def create_error_record(
+        self,
+        error_type: str,
+        error_message: str,
+        raw_payload: Any = None,
+        user_id: Optional[str] = None,
+        device_id: Optional[str] = None,
+        sample_id: Optional[str] = None,
+        data_type: Optional[str] = None,
+        kafka_topic: str = "",
+        kafka_partition: int = -1,
+        kafka_offset: int = -1,
+    ) -> Dict[str, Any]:
         """A record of the table of errors, with the time of the call in UTC.
 
-        The same fault of the same Kafka record has the same `error_id` whenever it is found. `raw_payload` is text for people: a
-        decoded message becomes JSON, bytes that are no UTF-8 are left out; it is cut at 64 KiB on a character.
-        """
+        The same fault of the same Kafka record has the same `error_id` whenever it is found. `raw_payload` is text for
+        people: a decoded message becomes JSON, bytes that are no UTF-8 are left out; it is cut at 64 KiB on a
+        character."""
         place = Coordinates(kafka_topic, kafka_partition, kafka_offset)
         return {
             "error_id": fault_id(error_type, error_message, sample_id, place),

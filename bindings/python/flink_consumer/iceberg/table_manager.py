@@ -1,4 +1,5 @@
 """The tables of the pipeline."""
+
 from __future__ import annotations
 
 import logging
@@ -14,7 +15,8 @@ _logger = logging.getLogger("flink_consumer")
 
 
 class IcebergTableManager:
-    """Makes the data table and the table of errors in `catalog`: an IcebergCatalog, an icesink catalog, or a PyIceberg one.
+    """Makes the data table and the table of errors in `catalog`: an IcebergCatalog, an icesink catalog, or a PyIceberg
+    one.
 
     Ownership: borrows the catalog.
     """
@@ -38,8 +40,11 @@ class IcebergTableManager:
 
     def _tables(self) -> Dict[str, str]:
         iceberg = self.settings.iceberg
-        return {"preset": "health", "tables.data": iceberg.full_name(iceberg.table_raw),
-                "tables.dead_letters": iceberg.full_name(iceberg.table_errors)}
+        return {
+            "preset": "health",
+            "tables.data": iceberg.full_name(iceberg.table_raw),
+            "tables.dead_letters": iceberg.full_name(iceberg.table_errors),
+        }
 
     def _make(self, catalog: icesink.Catalog) -> None:
         with catalog.reopen(self._tables()) as opened:
@@ -50,6 +55,7 @@ class IcebergTableManager:
         # The one description of the tables is the library's: they are made in a scratch catalog, and read from there.
         from pyiceberg.partitioning import PartitionSpec
         from pyiceberg.schema import Schema
+
         tables = self._tables()
         with tempfile.TemporaryDirectory(prefix="icesink-") as scratch:
             where = {"catalog.type": "sqlite", "catalog.uri": f"{scratch}/catalog.db", "catalog.warehouse": scratch}
@@ -59,6 +65,8 @@ class IcebergTableManager:
                     metadata = model.load_table(tables[key]).metadata
                     catalog.create_namespace_if_not_exists(tuple(tables[key].split(".")[:-1]))
                     catalog.create_table_if_not_exists(
-                        tables[key], schema=Schema.model_validate(metadata["schemas"][0]),
+                        tables[key],
+                        schema=Schema.model_validate(metadata["schemas"][0]),
                         partition_spec=PartitionSpec.model_validate(metadata["partition-specs"][0]),
-                        properties=metadata.get("properties", {}))
+                        properties=metadata.get("properties", {}),
+                    )

@@ -1,4 +1,5 @@
 """The rules for health data, on rows and on messages."""
+
 from __future__ import annotations
 
 import collections
@@ -12,10 +13,10 @@ _logger = logging.getLogger("flink_consumer")
 
 
 class HealthDataValidator:
-    """Which rows are fit for the data table: required columns, ranges by data type, end not before start. Types that no rule names
-    pass. A record may be a row (of HealthDataTransformer, a dict, named tuple or Row, or a tuple in the order of the columns), or a
-    message in any form that the transformer takes, which is valid when all of its samples are.
-    """
+    """Which rows are fit for the data table: required columns, ranges by data type, end not before start. Types that no
+    rule names pass. A record may be a row (of HealthDataTransformer, a dict, named tuple or Row, or a tuple in the
+    order of the columns), or a message in any form that the transformer takes, which is valid when all of its samples
+    are."""
 
     def __init__(self, settings: Optional[Settings] = None) -> None:
         """`settings` (None: Settings(), when the first record comes) name the schema registry, for messages."""
@@ -30,7 +31,7 @@ class HealthDataValidator:
         message = read_message(record)
         if message is None:
             row = as_mapping(record)
-            if row is None and isinstance(record, (tuple, list)) and len(record) == len(PATHS):
+            if row is None and hasattr(record, "__iter__") and len(list(record)) == len(PATHS):
                 row = dict(zip(PATHS, record))
             if row is None:
                 raise TypeError(f"neither a row nor a message of health data: {type(record).__name__}")
@@ -42,8 +43,11 @@ class HealthDataValidator:
         errors = self.validate(record)
         for error in errors:
             self.failed[error["error_type"]] += 1
-            _logger.warning("Error recorded: %s", error["error_type"],
-                            extra={"error_type": error["error_type"], "count": self.failed[error["error_type"]]})
+            _logger.warning(
+                "Error recorded: %s",
+                error["error_type"],
+                extra={"error_type": error["error_type"], "count": self.failed[error["error_type"]]},
+            )
         return not errors
 
     def close(self) -> None:
