@@ -87,6 +87,7 @@ static void write_rows(ice_table_ident name, int64_t count, ice_bytes *out) {
   ice_table_writer *writer;
   ice_parquet_scratch *scratch;
   ice_batch batch;
+  int64_t written;
   ice_bytes_init(out, TEXT_MAX);
   assert_int_equal(ice_catalog_load_table(catalog, name, &table, NULL), ICE_OK);
   assert_int_equal(ice_parquet_scratch_create(&scratch, NULL), ICE_OK);
@@ -104,7 +105,8 @@ static void write_rows(ice_table_ident name, int64_t count, ice_bytes *out) {
     assert_int_equal(ice_batch_end_row(&batch, NULL), ICE_OK);
   }
   assert_int_equal(ice_table_writer_append(writer, &batch, NULL), ICE_OK);
-  assert_int_equal(ice_table_writer_describe(writer, out, NULL), ICE_OK);
+  assert_int_equal(ice_table_writer_describe(writer, out, &written, NULL), ICE_OK);
+  assert_int_equal(written, count);
   ice_batch_deinit(&batch);
   ice_table_writer_destroy(writer);
   ice_parquet_scratch_destroy(scratch);
