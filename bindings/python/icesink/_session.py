@@ -98,7 +98,7 @@ class Settings:
             for parent in parents:
                 place = place.setdefault(parent, {})
             place[last] = value
-        with tempfile.NamedTemporaryFile("w", prefix="icesink-", suffix=".yaml") as file:
+        with tempfile.NamedTemporaryFile("w", prefix="icesink-settings-", suffix=".yaml") as file:
             json.dump(nested, file)
             file.flush()
             return self._open(file.name)

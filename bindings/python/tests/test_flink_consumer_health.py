@@ -463,7 +463,9 @@ def test_error_records_have_the_twelve_keys():
         "kafka_partition": 1,
         "kafka_offset": 2,
     }
-    assert abs(full["error_timestamp"] - datetime.datetime.utcnow()) < datetime.timedelta(minutes=1)
+    assert abs(
+        full["error_timestamp"] - datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    ) < datetime.timedelta(minutes=1)
 
 
 def test_error_ids_are_the_same_for_the_same_fault_of_the_same_record():
