@@ -150,9 +150,12 @@ def program() -> pathlib.Path:
     return _path.parent.parent / "bin" / "icesink"
 
 
-native = ctypes.CDLL(str(_path))
-# Short, and not to be run twice at once: its functions keep Python's lock.
-helper = ctypes.PyDLL(str(_path.parent / "libicesink_python.so"))
+try:
+    native = ctypes.CDLL(str(_path))
+    # Short, and not to be run twice at once: its functions keep Python's lock.
+    helper = ctypes.PyDLL(str(_path.parent / "libicesink_python.so"))
+except OSError as _error:
+    raise ImportError(f"{_path} (ICESINK_LIBRARY, or the wheel's) cannot be loaded: {_error}") from _error
 
 
 def _check_layouts() -> None:

@@ -393,3 +393,17 @@ with icesink.open(catalog={"uri": sys.argv[1] + "/c.db", "warehouse": sys.argv[1
         tmp_path,
     )
     assert out == "('topic', 3, 42, b'no json')\nno pyarrow\n"
+
+
+def test_a_library_that_is_not_there_is_an_import_error_that_helps(tmp_path):
+    for path in (tmp_path / "none.so", tmp_path / "other.so"):
+        if path.name == "other.so":
+            path.write_bytes(b"no library")
+        done = subprocess.run(
+            [sys.executable, "-c", "import icesink"],
+            env={**os.environ, "ICESINK_LIBRARY": str(path)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 1
+        assert "ImportError" in done.stderr and str(path) in done.stderr and "ICESINK_LIBRARY" in done.stderr

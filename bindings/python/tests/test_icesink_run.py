@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -90,12 +91,12 @@ def test_an_interrupt_ends_it_with_its_program(config):
         text=True,
     )
     assert process.stdout.readline() == "begin\n"
-    children = f"/proc/{process.pid}/task/{process.pid}/children"
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
     deadline = time.monotonic() + 60
     while rows_so_far(config) <= 200:
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.1)
-    (child,) = open(children).read().split()
+    (child,) = children.read_text().split()
     process.send_signal(signal.SIGINT)
     _, log = process.communicate(timeout=60)
     assert "KeyboardInterrupt" in log and process.returncode != 0
