@@ -7,6 +7,7 @@
 #include "base/observer.h"
 #include "catalog/catalog.h"
 #include "config/settings.h"
+#include "ingest/commit.h"
 #include "ingest/table_writer.h"
 #include <icesink/session.h>
 #include <stdatomic.h>
@@ -51,6 +52,9 @@ typedef ice_status (*ice_session_attempt)(void *context, bool *done, bool *unkno
 /// one gave. `err` must not be NULL.
 ICE_MUST_CHECK ice_status ice_session_drive(ice_session *session, ice_session_attempt attempt, void *context,
                                             ice_error *err);
+
+/// What commits the session's sink: no policy but to stop, for whoever reads the topic decides where it goes on.
+ice_committer ice_session_committer(const ice_session *session);
 
 /// Wait, or return CANCELLED when the session was stopped.
 ICE_MUST_CHECK ice_status ice_session_wait(ice_session *session, int64_t ms, ice_error *err);
