@@ -200,7 +200,7 @@ def each_batch(given: Any, use: Callable[[Any, Any], None]) -> None:
         _drain(_content(capsule, ArrowArrayStream), use)
     elif hasattr(given, "__arrow_c_array__"):
         schema, array = given.__arrow_c_array__()
-        _use_plain(_content(array, ArrowArray), _content(schema, ArrowSchema), use)
+        use(_content(array, ArrowArray), _content(schema, ArrowSchema))
     elif hasattr(given, "to_reader"):  # pyarrow before 14: a table
         each_batch(given.to_reader(), use)
     elif hasattr(given, "read_next_batch"):  # the same: a reader
@@ -211,7 +211,7 @@ def each_batch(given: Any, use: Callable[[Any, Any], None]) -> None:
         array, schema = ArrowArray(), ArrowSchema()
         given._export_to_c(ctypes.addressof(array), ctypes.addressof(schema))
         try:
-            _use_plain(pointer(array), pointer(schema), use)
+            use(pointer(array), pointer(schema))
         finally:
             _release(array)
             _release(schema)
@@ -240,7 +240,7 @@ def _drain(stream: Any, use: Callable[[Any, Any], None]) -> None:
             if not array.release:
                 return
             try:
-                _use_plain(pointer(array), pointer(schema), use)
+                use(pointer(array), pointer(schema))
             finally:
                 _release(array)
     finally:
@@ -248,95 +248,6 @@ def _drain(stream: Any, use: Callable[[Any, Any], None]) -> None:
         # In place: the capsule's owner then finds it released.
         if content.release:
             content.release(stream)
-
-
-# Layouts that the library does not read. pyarrow makes plain ones of them where no value can change.
-_OTHER_LAYOUTS = {
-    "U",
-    "Z",
-    "vu",
-    "vz",
-    "+L",
-    "+vl",
-    "+vL",
-    "c",
-    "C",
-    "s",
-    "S",
-    "I",
-    "tdm",
-    "tts",
-    "ttm",
-    "tss:",
-    "tsm:",
-}
-
-
-def _is_plain(schema: ArrowSchema) -> bool:
-    layout = schema.format.decode()
-    return (
-        not schema.dictionary
-        and layout not in _OTHER_LAYOUTS
-        and layout[:4] not in _OTHER_LAYOUTS
-        and all(_is_plain(child.contents) for child in schema.children[: schema.n_children])
-    )
-
-
-def _plain_type(given: Any) -> Any:
-    import pyarrow
-    from pyarrow import types
-
-    is_view = getattr(types, "is_string_view", lambda _: False), getattr(types, "is_binary_view", lambda _: False)
-    if types.is_dictionary(given):
-        return _plain_type(given.value_type)
-    if types.is_large_string(given) or is_view[0](given):
-        return pyarrow.string()
-    if types.is_large_binary(given) or is_view[1](given):
-        return pyarrow.binary()
-    if types.is_map(given):
-        return pyarrow.map_(_plain_type(given.key_type), _plain_field(given.item_field))
-    if types.is_list(given) or types.is_large_list(given) or "list_view" in str(given):
-        return pyarrow.list_(_plain_field(given.value_field))
-    if types.is_struct(given):
-        return pyarrow.struct([_plain_field(given[i]) for i in range(given.num_fields)])
-    if types.is_uint32(given):
-        return pyarrow.int64()
-    if types.is_integer(given) and given.bit_width < 32:
-        return pyarrow.int32()
-    if types.is_timestamp(given) and given.unit in ("s", "ms"):
-        return pyarrow.timestamp("us", given.tz)
-    if types.is_time32(given):
-        return pyarrow.time64("us")
-    return pyarrow.date32() if types.is_date64(given) else given
-
-
-def _plain_field(field: Any) -> Any:
-    return field.with_type(_plain_type(field.type))
-
-
-def _use_plain(array: Any, schema: Any, use: Callable[[Any, Any], None]) -> None:
-    """Call `use` with a batch, cast where the library does not read its layout. Moves `array`, borrows `schema`."""
-    if _is_plain(schema.contents):
-        use(array, schema)
-        return
-    try:
-        import pyarrow
-    except ImportError:
-        use(array, schema)  # which says what it cannot read
-        return
-    kept = ArrowSchema()
-    if _library.helper.icesink_python_share_schema(schema, byref(kept)) != 0:
-        raise MemoryError
-    batch = pyarrow.RecordBatch._import_from_c(ctypes.addressof(array.contents), ctypes.addressof(kept))
-    table = pyarrow.Table.from_batches([batch]).cast(pyarrow.schema([_plain_field(field) for field in batch.schema]))
-    for plain in table.to_batches():
-        plain_array, plain_schema = ArrowArray(), ArrowSchema()
-        plain._export_to_c(ctypes.addressof(plain_array), ctypes.addressof(plain_schema))
-        try:
-            use(pointer(plain_array), pointer(plain_schema))
-        finally:
-            _release(plain_array)
-            _release(plain_schema)
 
 
 # Reading without pyarrow ---------------------------------------------------------------------------------------------
