@@ -1,10 +1,9 @@
-# The shared library with its public headers, the program with its presets, and what finds them: pkg-config and CMake.
+# The shared library with its public headers, the program, and what finds them: pkg-config and CMake.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS icesink_library EXPORT icesinkTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS icesink RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/icesink DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/presets DESTINATION ${CMAKE_INSTALL_DATADIR}/icesink)
 
 # The file says where it is relative to the prefix, so that an installed tree may be moved.
 file(RELATIVE_PATH ICESINK_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # check_install.sh BUILD_DIRECTORY: installs into a scratch directory, then builds and runs a program against it, found once
-# by pkg-config and once by CMake; the installed program prints its preset.
+# by pkg-config and once by CMake; the installed program knows its preset.
 set -eu
 build=$1
 scratch=$(mktemp -d)
@@ -28,4 +28,4 @@ cmake -S "$scratch" -B "$scratch/build" -DCMAKE_PREFIX_PATH="$scratch/prefix" ${
 cmake --build "$scratch/build" >/dev/null
 "$scratch/build/by_cmake" | grep -q '^[0-9.]* CONFLICT$'
 "$scratch/prefix/bin/icesink" config show health | grep -q '^explode: samples$'
-echo "installed, found by pkg-config and by CMake, presets in place"
+echo "installed, found by pkg-config and by CMake, presets inside"

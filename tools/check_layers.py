@@ -9,7 +9,8 @@ import re
 import sys
 
 LAYERS = ["base", "port", "codec", "columnar", "avro", "json", "parquet", "iceberg", "config", "http", "store",
-          "catalog", "source", "pipeline", "ingest", "maintain", "runtime", "observe", "cli"]
+          "catalog", "source", "pipeline", "ingest", "maintain", "runtime", "observe", "assembly",
+          "session", "cli"]
 FORBIDDEN = {("parquet", "iceberg"), ("iceberg", "parquet"), ("catalog", "source"), ("iceberg", "source"),
              ("store", "iceberg"), ("observe", "ingest"), ("pipeline", "catalog"), ("source", "catalog")}
 # The log formats values with json/ and is used by the program alone.

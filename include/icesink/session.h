@@ -68,7 +68,8 @@ ICE_API ICE_MUST_CHECK ice_status ice_session_connect(ice_session *session, ice_
 // A table is named "namespace.table"; a namespace of several levels has dots of its own.
 
 /// Make a namespace; one that is there is fine.
-ICE_API ICE_MUST_CHECK ice_status ice_session_create_namespace(ice_session *session, const char *name, ice_error *err);
+ICE_API ICE_MUST_CHECK ice_status ice_session_create_namespace(ice_session *session, const char *name,
+                                                               ice_error *err);
 
 typedef struct ice_table_definition {
   /// A struct; its field ids are not kept.
@@ -121,8 +122,9 @@ ICE_API ICE_MUST_CHECK ice_status ice_session_table_schema(ice_session *session,
 /// Ownership: `*out` is the caller's to release, before the session is closed; it belongs to the session's thread.
 /// Errors: NOT_FOUND, INVALID_ARGUMENT (no such column), UNSUPPORTED (delete files). Those of a batch are errno values of its
 ///   get_next, with the text in get_last_error.
-ICE_API ICE_MUST_CHECK ice_status ice_session_scan(ice_session *session, const char *table, const char *const *columns,
-                                                   size_t column_count, struct ArrowArrayStream *out, ice_error *err);
+ICE_API ICE_MUST_CHECK ice_status ice_session_scan(ice_session *session, const char *table,
+                                                   const char *const *columns, size_t column_count,
+                                                   struct ArrowArrayStream *out, ice_error *err);
 
 #ifdef __cplusplus
 }

@@ -4,10 +4,9 @@
 #define ICE_BASE_OBSERVER_H
 
 #include "base/str.h"
+#include <icesink/log.h>
 #include <stddef.h>
 #include <stdint.h>
-
-typedef enum ice_log_level { ICE_LOG_DEBUG, ICE_LOG_INFO, ICE_LOG_WARN, ICE_LOG_ERROR } ice_log_level;
 
 /// One structured field of a log event. Exactly one of `text` (data not NULL) and `number` counts.
 typedef struct ice_log_field {

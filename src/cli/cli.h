@@ -2,10 +2,8 @@
 #ifndef ICE_CLI_CLI_H
 #define ICE_CLI_CLI_H
 
-#include "catalog/catalog.h"
 #include "config/settings.h"
 #include "observe/log.h"
-#include "pipeline/pipeline_spec.h"
 #include <stdio.h>
 
 typedef enum ice_exit {
@@ -67,32 +65,9 @@ ICE_MUST_CHECK ice_status ice_cli_settings(const ice_arguments *arguments, const
 /// the catalog of an embedded run in ./lake.
 ICE_MUST_CHECK ice_status ice_cli_table_settings(const ice_arguments *arguments, ice_settings *out, ice_error *err);
 
-/// The pipeline spec that settings name, presets included.
-ICE_MUST_CHECK ice_status ice_cli_read_pipeline(const ice_settings *settings, ice_pipeline_spec *out, ice_error *err);
-
-/// The text of a preset, found beside the program or where it was installed.
-ICE_MUST_CHECK ice_status ice_cli_read_preset(ice_str name, ice_bytes *text, ice_bytes *path, ice_error *err);
-
-/// The tables of a pipeline: tables.data, the routes' tables, tables.dead_letters. Names get tables.database where they have
-/// no dot. Ownership: from the settings' arena.
-typedef struct ice_cli_tables {
-  ice_table_ident *idents;
-  uint32_t count;  ///< the last one takes the dead letters
-  uint32_t lead;
-} ice_cli_tables;
-ICE_MUST_CHECK ice_status ice_cli_tables_read(ice_settings *settings, const ice_pipeline_spec *spec,
-                                              ice_cli_tables *out, ice_error *err);
-
-/// Create what is missing of the tables and their namespaces; `*created` counts.
-ICE_MUST_CHECK ice_status ice_cli_create_tables(ice_catalog *catalog, const ice_pipeline_spec *spec,
-                                                const ice_cli_tables *tables, uint32_t *created, ice_error *err);
-
 /// Print an error as all commands do, and give the exit status that fits it.
 int ice_cli_fail(const char *command, const ice_error *err);
 int ice_cli_usage(const ice_command *command, const ice_error *err);
-
-/// The directory of the running program; empty when it cannot be known.
-void ice_cli_program_directory(char *out, size_t size);
 
 /// Numbers for people: 1,234,567 — 84 MiB — 1.2 M.
 void ice_cli_number(int64_t value, char out[32]);

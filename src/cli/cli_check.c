@@ -1,6 +1,9 @@
+#include "assembly/open_catalog.h"
+#include "assembly/open_source.h"
+#include "assembly/preset.h"
+#include "assembly/sink_tables.h"
 #include "catalog/catalog_rest.h"
-#include "cli/cli_catalog.h"
-#include "cli/cli_source.h"
+#include "cli/cli.h"
 #include "json/json_text.h"
 #include "pipeline/pipeline_decoder.h"
 #include "source/schema_registry_http.h"
@@ -15,18 +18,18 @@ static const char help[] =
 typedef struct doctor {
   ice_settings settings;
   ice_pipeline_spec spec;
-  ice_cli_tables tables;
+  ice_sink_tables tables;
   ice_catalog *catalog;
   ice_bytes probe;  ///< where the store is tried
 } doctor;
 
 static ice_status check_catalog(doctor *self, ice_error *err) {
-  return ice_cli_open_catalog(&(ice_cli_catalog_options){.settings = &self->settings}, &self->catalog, err);
+  return ice_open_catalog(&(ice_open_catalog_options){.settings = &self->settings}, &self->catalog, err);
 }
 
 static ice_status check_tables(doctor *self, ice_error *err) {
   ice_status status =
-      self->tables.count > 0 ? ICE_OK : ice_cli_tables_read(&self->settings, &self->spec, &self->tables, err);
+      self->tables.count > 0 ? ICE_OK : ice_sink_tables_read(&self->settings, &self->spec, &self->tables, err);
   for (uint32_t i = 0; status == ICE_OK && i < self->tables.count; i++) {
     ice_table table = {0};
     status = ice_catalog_load_table(self->catalog, self->tables.idents[i], &table, err);
@@ -91,7 +94,7 @@ static ice_status check_clock(doctor *self, ice_error *err) {
 
 static ice_status check_source(doctor *self, ice_error *err) {
   ice_source *source = NULL;
-  ice_status status = ice_cli_open_source(&self->settings, NULL, false, &source, err);
+  ice_status status = ice_open_source(&self->settings, NULL, false, &source, err);
   if (status == ICE_OK) {
     status = ice_source_refresh(source, err);
   }
@@ -105,11 +108,11 @@ static ice_status check_registry(doctor *self, ice_error *err) {
   ice_schema_registry *registry = NULL;
   ice_payload_format format;
   ice_status status = ICE_OK;
-  ICE_TRY(ice_cli_payload_format(&self->settings, &format, err));
+  ICE_TRY(ice_read_payload_format(&self->settings, &format, err));
   if (format != ICE_PAYLOAD_REGISTRY_AVRO && format != ICE_PAYLOAD_REGISTRY_JSON) {
     goto done;
   }
-  ICE_TRY(ice_cli_open_registry(&self->settings, NULL, &registry, err));
+  ICE_TRY(ice_open_registry(&self->settings, NULL, &registry, err));
   if (!ice_str_starts_with(place, ICE_STR("file:"))) {
     ICE_TRY(ice_schema_registry_http_probe(registry, err));
   }
@@ -121,7 +124,7 @@ done:
 // What Avro can fill is known by the schema of each message; what JSON can, by the columns' types.
 static ice_status check_pipeline(doctor *self, ice_error *err) {
   ice_decoder *decoder = NULL;
-  ice_status status = ice_cli_read_pipeline(&self->settings, &self->spec, err);
+  ice_status status = ice_read_pipeline(&self->settings, &self->spec, err);
   if (status == ICE_OK && !ice_str_equal_c(ice_settings_text(&self->settings, ICE_OPTION_ID_DECODE_FORMAT), "avro")) {
     status = ice_decoder_open_json(&self->spec, &decoder, err);
   }

@@ -1,3 +1,4 @@
+#include "assembly/preset.h"
 #include "cli/cli.h"
 
 #include <stdlib.h>
@@ -27,16 +28,11 @@ static const char first_configuration[] =
 enum { TEXT_MAX = 1 << 20 };
 
 static ice_status show_preset(const char *name, ice_error *err) {
-  ice_bytes text;
-  ice_bytes path;
-  ice_bytes_init(&text, TEXT_MAX);
-  ice_bytes_init(&path, TEXT_MAX);
-  ice_status status = ice_cli_read_preset(ice_str_of(name), &text, &path, err);
+  ice_str text;
+  ice_status status = ice_preset_find(ice_str_of(name), &text, err);
   if (status == ICE_OK) {
     fwrite(text.data, 1, text.size, stdout);
   }
-  ice_bytes_deinit(&text);
-  ice_bytes_deinit(&path);
   return status;
 }
 
@@ -66,7 +62,7 @@ static ice_status check_settings(const ice_arguments *arguments, ice_error *err)
   const char *file = arguments->positional_count > 1 ? arguments->positional[1] : "icesink.yaml";
   ice_status status = ICE_OK;
   ICE_TRY(ice_cli_settings(arguments, file, &settings, err));
-  ICE_TRY(ice_cli_read_pipeline(&settings, &spec, err));
+  ICE_TRY(ice_read_pipeline(&settings, &spec, err));
   for (size_t i = 0; i < ICE_OPTION_ID_COUNT; i++) {
     print_setting(ice_option_get((ice_option_id)i), &settings.values[i]);
   }

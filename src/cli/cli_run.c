@@ -1,5 +1,5 @@
-#include "cli/cli_sink.h"
-#include "cli/cli_source.h"
+#include "assembly/open_source.h"
+#include "assembly/sink_parts.h"
 #include "cli/embedded.h"
 #include "cli/run_metrics.h"
 #include "cli/run_report.h"
@@ -32,7 +32,7 @@ static const char help[] =
 
 /// Everything that a run opens, in the order in which it is opened.
 typedef struct run {
-  ice_cli_sink sink;
+  ice_sink_parts sink;
   ice_log *log;
   ice_metrics *metrics;
   ice_http_status status;
@@ -119,7 +119,7 @@ static void show_progress(void *context, const ice_sink_progress *progress) {
 
 static void close_run(run *self) {
   ice_http_server_destroy(self->server);
-  ice_cli_sink_close(&self->sink);
+  ice_sink_parts_close(&self->sink);
   ice_log_destroy(self->log);
   ice_metrics_destroy(self->metrics);
 }
@@ -131,7 +131,7 @@ static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ic
   ICE_TRY(open_server(self, err));
   self->sink.observer = &self->observer;
   self->sink.stop = &stop;
-  ICE_TRY(ice_cli_sink_open(&self->sink, ice_settings_number(settings, ICE_OPTION_ID_TABLES_CREATE) != 0, err));
+  ICE_TRY(ice_sink_parts_open(&self->sink, ice_settings_number(settings, ICE_OPTION_ID_TABLES_CREATE) != 0, err));
   // Jobs under way have an output each.
   self->sink.pipeline.output_size_max = (size_t)ice_settings_number(settings, ICE_OPTION_ID_MEMORY) / OUTPUT_SHARE;
   ice_sink_options options = {
@@ -148,14 +148,14 @@ static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ic
       .commit_retries = (uint32_t)ice_settings_number(settings, ICE_OPTION_ID_COMMIT_RETRIES),
       .commit_retry_delay_ms = ice_settings_number(settings, ICE_OPTION_ID_COMMIT_RETRY_DELAY),
       .commit_give_up_ms = ice_settings_number(settings, ICE_OPTION_ID_COMMIT_GIVE_UP),
-      .discovery_interval_ms = ice_cli_discovery_interval(settings),
+      .discovery_interval_ms = ice_source_discovery_interval(settings),
       .until_end = until_end,
       .growing = embedded ? ice_embedded_growing : NULL,
       .growing_context = embedded,
       .stop = &stop,
       .progress = show_progress,
       .progress_context = self,
-      .rebind = ice_cli_sink_rebind,
+      .rebind = ice_sink_parts_rebind,
       .rebind_context = &self->sink,
   };
   ice_run_report_begin(report, &self->observer, &self->sink.budget);

@@ -1,5 +1,6 @@
+#include "assembly/open_catalog.h"
 #include "base/number.h"
-#include "cli/cli_catalog.h"
+#include "cli/cli.h"
 #include "codec/iso8601.h"
 #include "ingest/table_scan.h"
 #include "json/json_text.h"
@@ -298,7 +299,7 @@ static int run_scan(int count, char **arguments) {
   self.limit = limit ? strtoll(limit, NULL, 10) : self.format == FORMAT_TABLE ? DEFAULT_ROWS : INT64_MAX;
   ICE_TRY(ice_table_ident_parse(ice_str_of(read.positional[0]), &ident, err));
   ICE_TRY(ice_cli_table_settings(&read, &settings, err));
-  ICE_TRY(ice_cli_open_catalog(&(ice_cli_catalog_options){.settings = &settings}, &catalog, err));
+  ICE_TRY(ice_open_catalog(&(ice_open_catalog_options){.settings = &settings}, &catalog, err));
   ICE_TRY(ice_catalog_load_table(catalog, ident, &table, err));
   ICE_TRY(ice_table_scan_create(catalog, &table, columns, split_columns(columns_text, columns), NULL, &scan, err));
   ICE_TRY(parse_where(where, ice_table_scan_schema(scan), &self, err));

@@ -1,4 +1,7 @@
-#include "cli/cli_catalog.h"
+#include "assembly/open_catalog.h"
+#include "assembly/preset.h"
+#include "assembly/sink_tables.h"
+#include "cli/cli.h"
 #include "ingest/position.h"
 #include "json/json_text.h"
 #include <stdlib.h>
@@ -10,7 +13,7 @@ static const char init_help[] =
     "that "
     "existing ones fit.\n";
 
-static ice_status check_fits(ice_catalog *catalog, const ice_pipeline_spec *spec, const ice_cli_tables *tables,
+static ice_status check_fits(ice_catalog *catalog, const ice_pipeline_spec *spec, const ice_sink_tables *tables,
                              ice_error *err) {
   for (uint32_t i = 0; i < tables->count; i++) {
     ice_table table = {0};
@@ -37,7 +40,7 @@ static int run_init(int count, char **arguments) {
   ice_arguments read;
   ice_settings settings = {0};
   ice_pipeline_spec spec = {0};
-  ice_cli_tables tables;
+  ice_sink_tables tables;
   ice_catalog *catalog = NULL;
   uint32_t created = 0;
   ice_error err_storage = {0};
@@ -45,10 +48,10 @@ static int run_init(int count, char **arguments) {
   ice_status status = ICE_OK;
   ICE_TRY(ice_arguments_read(count, arguments, NULL, 0, &read, err));
   ICE_TRY(ice_cli_settings(&read, read.positional_count > 0 ? read.positional[0] : "icesink.yaml", &settings, err));
-  ICE_TRY(ice_cli_read_pipeline(&settings, &spec, err));
-  ICE_TRY(ice_cli_tables_read(&settings, &spec, &tables, err));
-  ICE_TRY(ice_cli_open_catalog(&(ice_cli_catalog_options){.settings = &settings, .create = true}, &catalog, err));
-  ICE_TRY(ice_cli_create_tables(catalog, &spec, &tables, &created, err));
+  ICE_TRY(ice_read_pipeline(&settings, &spec, err));
+  ICE_TRY(ice_sink_tables_read(&settings, &spec, &tables, err));
+  ICE_TRY(ice_open_catalog(&(ice_open_catalog_options){.settings = &settings, .create = true}, &catalog, err));
+  ICE_TRY(ice_sink_tables_create(catalog, &spec, &tables, &created, err));
   ICE_TRY(check_fits(catalog, &spec, &tables, err));
   printf("%u tables created, %u were there and fit\n", created, tables.count - created);
 done:
@@ -116,7 +119,7 @@ static int run_tables(int count, char **arguments) {
   ice_status status = ICE_OK;
   ICE_TRY(ice_arguments_read(count, arguments, NULL, 0, &read, err));
   ICE_TRY(ice_cli_table_settings(&read, &settings, err));
-  ICE_TRY(ice_cli_open_catalog(&(ice_cli_catalog_options){.settings = &settings}, &self.catalog, err));
+  ICE_TRY(ice_open_catalog(&(ice_open_catalog_options){.settings = &settings}, &self.catalog, err));
   self.json = read.json;
   fputs(self.json ? "[" : "", stdout);
   ICE_TRY(ice_catalog_list_namespaces(self.catalog, list_namespace, &self, err));
@@ -240,7 +243,7 @@ static int run_inspect(int count, char **arguments) {
   }
   ICE_TRY(ice_table_ident_parse(ice_str_of(read.positional[0]), &ident, err));
   ICE_TRY(ice_cli_table_settings(&read, &settings, err));
-  ICE_TRY(ice_cli_open_catalog(&(ice_cli_catalog_options){.settings = &settings}, &catalog, err));
+  ICE_TRY(ice_open_catalog(&(ice_open_catalog_options){.settings = &settings}, &catalog, err));
   ICE_TRY(ice_catalog_load_table(catalog, ident, &table, err));
   if (read.json) {
     ICE_TRY(ice_table_metadata_append_json(table.metadata, &text, err));

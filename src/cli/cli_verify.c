@@ -1,5 +1,6 @@
-#include "cli/cli_catalog.h"
-#include "cli/cli_sink.h"
+#include "assembly/open_catalog.h"
+#include "assembly/sink_parts.h"
+#include "cli/cli.h"
 #include "ingest/verify_source.h"
 #include "json/json_text.h"
 
@@ -21,7 +22,7 @@ typedef struct verification {
   bool json;
   const char *only;
   bool from_source;
-  ice_cli_sink sink;  ///< with --source: what the topic is read with
+  ice_sink_parts sink;  ///< with --source: what the topic is read with
   ice_stray stray;
   ice_bytes stray_files;  ///< their locations as JSON, the first of them
   bool compared;          ///< the sink at hand, with the topic
@@ -148,7 +149,7 @@ static void note_stray(void *context, const ice_object_info *info) {
 }
 
 static ice_status compare_source(verification *self, ice_error *err) {
-  const ice_cli_sink *sink = &self->sink;
+  const ice_sink_parts *sink = &self->sink;
   ice_table_ident lead = sink->tables.idents[sink->tables.lead];
   if (!ice_str_equal(lead.name, self->ident.name) ||
       !ice_str_equal(lead.namespace_name, self->ident.namespace_name)) {
@@ -171,7 +172,7 @@ static ice_status open_sink(verification *self, const ice_arguments *read, ice_e
   ice_status status = ICE_OK;
   self->sink.looks_on = true;
   ICE_TRY(ice_cli_settings(read, read->config ? read->config : "icesink.yaml", &self->sink.settings, err));
-  ICE_TRY(ice_cli_sink_open(&self->sink, false, err));
+  ICE_TRY(ice_sink_parts_open(&self->sink, false, err));
   ICE_TRY(ice_source_refresh(self->sink.source, err));
 done:
   return status;
@@ -221,7 +222,7 @@ static int run_verify(int count, char **arguments) {
   self.json = read.json;
   ICE_TRY(ice_table_ident_parse(ice_str_of(read.positional[0]), &self.ident, err));
   ICE_TRY(ice_cli_table_settings(&read, &settings, err));
-  ICE_TRY(ice_cli_open_catalog(&(ice_cli_catalog_options){.settings = &settings}, &self.catalog, err));
+  ICE_TRY(ice_open_catalog(&(ice_open_catalog_options){.settings = &settings}, &self.catalog, err));
   ICE_TRY(ice_catalog_load_table(self.catalog, self.ident, &table, err));
   if (self.from_source) {
     ICE_TRY(open_sink(&self, &read, err));
@@ -237,7 +238,7 @@ done:
   ice_table_deinit(&table);
   ice_catalog_destroy(self.catalog);
   ice_settings_deinit(&settings);
-  ice_cli_sink_close(&self.sink);
+  ice_sink_parts_close(&self.sink);
   ice_bytes_deinit(&self.found);
   ice_bytes_deinit(&self.stray_files);
   if (status != ICE_OK) {

@@ -185,7 +185,7 @@ static void print_counts(const ice_run_report *report) {
   }
 }
 
-void ice_run_report_end(ice_run_report *report, ice_catalog *catalog, const ice_cli_tables *tables, bool stopped,
+void ice_run_report_end(ice_run_report *report, ice_catalog *catalog, const ice_sink_tables *tables, bool stopped,
                         bool embedded, bool json) {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);

@@ -2,6 +2,7 @@
 #ifndef ICE_CLI_RUN_REPORT_H
 #define ICE_CLI_RUN_REPORT_H
 
+#include "assembly/sink_tables.h"
 #include "cli/cli.h"
 #include "runtime/sink.h"
 
@@ -23,7 +24,7 @@ void ice_run_report_begin(ice_run_report *report, const ice_observer *observer, 
 void ice_run_report_progress(void *context, const ice_sink_progress *progress);
 
 /// Print the summary: rows, dead letters by cause, files, snapshots, rate, memory, first rows, what to try next.
-void ice_run_report_end(ice_run_report *report, ice_catalog *catalog, const ice_cli_tables *tables, bool stopped,
+void ice_run_report_end(ice_run_report *report, ice_catalog *catalog, const ice_sink_tables *tables, bool stopped,
                         bool embedded, bool json);
 
 #endif

@@ -266,6 +266,23 @@ done:
   return status;
 }
 
+ice_status ice_partition_spec_parse(const ice_str *texts, uint32_t count, const ice_schema *schema, ice_arena *arena,
+                                    ice_partition_spec *out, ice_error *err) {
+  *out = (ice_partition_spec){.field_count = count};
+  out->fields = ice_arena_alloc_array(arena, count, sizeof *out->fields, err);
+  if (!out->fields) {
+    return ice_error_set(err, ICE_NO_MEMORY, "out of memory for a partition spec");
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    ice_status status = ice_partition_field_parse(texts[i], schema, arena, &out->fields[i], err);
+    if (status != ICE_OK) {
+      return status;
+    }
+    out->fields[i].field_id = ICE_PARTITION_FIELD_ID_FIRST + (int32_t)i;
+  }
+  return ICE_OK;
+}
+
 ice_status ice_partition_spec_type(const ice_partition_spec *spec, const ice_schema *schema, ice_schema **out,
                                    ice_error *err) {
   ice_status status = ICE_OK;

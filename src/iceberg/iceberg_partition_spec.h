@@ -43,6 +43,10 @@ ICE_MUST_CHECK ice_status ice_partition_spec_append_fields_json(const ice_partit
 ICE_MUST_CHECK ice_status ice_partition_field_parse(ice_str text, const ice_schema *schema, ice_arena *arena,
                                                     ice_partition_field *out, ice_error *err);
 
+/// A new spec of such fields, numbered from ICE_PARTITION_FIELD_ID_FIRST. Errors: as of one field.
+ICE_MUST_CHECK ice_status ice_partition_spec_parse(const ice_str *texts, uint32_t count, const ice_schema *schema,
+                                                   ice_arena *arena, ice_partition_spec *out, ice_error *err);
+
 /// The struct of partition values: one optional field per spec field, in spec order, with its field id.
 ///
 /// Ownership: `*out` is a new reference. Errors: NOT_FOUND (a source column is gone), UNSUPPORTED (unknown

@@ -318,7 +318,8 @@ static ice_status build_lead(const ice_committer *committer, const ice_lead *lea
   ICE_TRY(ice_epoch_summary_write(epoch, a->number, committer->sink, &a->arena, summary, &summary_count, err));
   ice_build_options options = {.table = &lead->table,
                                .snapshot_id = table->snapshot_id,
-                               .manifest = table->has_manifest ? &table->manifest : NULL,
+                               .manifests = &table->manifest,
+                               .manifest_count = table->has_manifest ? 1 : 0,
                                .summary = summary,
                                .summary_count = summary_count,
                                .attempt = epoch->attempts,

@@ -113,8 +113,8 @@ ice_status ice_build_append(const ice_committer *committer, const ice_build_opti
   ice_append_options append = {.metadata = options->table->metadata,
                                .snapshot_id = options->snapshot_id,
                                .timestamp_ms = port->clock.now_us(port->clock.context) / 1000,
-                               .added = options->manifest,
-                               .added_count = options->manifest ? 1 : 0};
+                               .added = options->manifests,
+                               .added_count = options->manifest_count};
   ice_status status = ICE_OK;
   ICE_TRY(read_manifest_list(committer, options->table, &out->arena, &existing, &append.existing_count, err));
   append.existing = existing;

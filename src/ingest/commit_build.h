@@ -21,7 +21,8 @@ typedef struct ice_build {
 typedef struct ice_build_options {
   const ice_table *table;
   int64_t snapshot_id;
-  const ice_manifest_totals *manifest;  ///< NULL: an empty append
+  const ice_manifest_totals *manifests;
+  uint32_t manifest_count;  ///< 0: an empty append
   const ice_property *summary;
   uint32_t summary_count;
   uint32_t attempt;

@@ -65,7 +65,8 @@ ice_status ice_follower_build(const ice_committer *committer, const ice_follower
   };
   ice_build_options options = {.table = &follower->table,
                                .snapshot_id = part->snapshot_id,
-                               .manifest = part->manifest,
+                               .manifests = part->manifest,
+                               .manifest_count = 1,
                                .summary = summary,
                                .summary_count = ICE_COUNT_OF(summary),
                                .attempt = part->attempt,

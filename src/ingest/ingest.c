@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { START_ATTEMPTS = 10, RELIEF_MIN = 1024, TABLE_NAME_SHOWN = 300 };
+enum { START_ATTEMPTS = 10, TABLE_NAME_SHOWN = 300 };
 
 /// What the ingest knows of a source partition, by the source's index.
 typedef struct tracked {
@@ -330,33 +330,6 @@ done:
 
 // Writing -----------------------------------------------------------------------------------------------------------
 
-static ice_table_writer *largest_writer(const ice_ingest *ingest) {
-  ice_table_writer *writer = ingest->writers[0];
-  for (uint32_t i = 1; i < ingest->options.table_count; i++) {
-    if (ice_table_writer_largest(ingest->writers[i]) > ice_table_writer_largest(writer)) {
-      writer = ingest->writers[i];
-    }
-  }
-  return writer;
-}
-
-// Spills first, largest file first; compacts only where spilling cannot bring the budget back.
-static ice_status relieve_memory(ice_ingest *ingest, ice_error *err) {
-  const ice_budget *budget = ingest->options.budget;
-  ice_relief relief = ICE_RELIEF_SPILL;
-  while (budget && ice_budget_exceeded(budget)) {
-    size_t freed;
-    ice_status status = ice_table_writer_relieve(largest_writer(ingest), relief, &freed, err);
-    if (status != ICE_OK || (freed < RELIEF_MIN && relief == ICE_RELIEF_COMPACT)) {
-      return status;
-    }
-    if (freed < RELIEF_MIN) {
-      relief = ICE_RELIEF_COMPACT;
-    }
-  }
-  return ICE_OK;
-}
-
 static ice_status take_range(ice_ingest *ingest, const ice_source *source, const ice_chunk_range *range,
                              ice_error *err) {
   if (range->partition >= ingest->partition_count) {
@@ -396,7 +369,7 @@ ice_status ice_ingest_add(ice_ingest *ingest, const ice_source *source, const ic
     ICE_TRY(append_batch(ingest, i, &output->tables[i], err));
   }
   ICE_TRY(append_batch(ingest, dead_letters, &output->dead_letters, err));
-  ICE_TRY(relieve_memory(ingest, err));
+  ICE_TRY(ice_table_writers_relieve(ingest->writers, ingest->options.table_count, ingest->options.budget, err));
   ingest->open_counts.records += counts->records;
   ingest->open_counts.elements += counts->elements;
   ingest->open_counts.rows += counts->rows;

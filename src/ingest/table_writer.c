@@ -4,6 +4,7 @@
 #include "iceberg/iceberg_partition_key.h"
 #include "iceberg/iceberg_snapshot.h"
 #include "ingest/data_file.h"
+#include "ingest/described_files.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +16,7 @@ enum {
   PAGE_SIZE_MIN = 8 * 1024,
   SPILL_MIN = 64 * 1024,
   COMPACT_MIN = 8 * 1024,
+  RELIEF_MIN = 1024,
   RECENT_ROWS = 256
 };
 
@@ -368,29 +370,37 @@ static ice_status wait_durable(ice_table_writer *writer, ice_error *err) {
   return ICE_OK;
 }
 
+// A manifest of the closed files.
+static ice_status append_manifest(const ice_table_writer *writer, int64_t snapshot_id, ice_arena *arena,
+                                  ice_bytes *out, ice_manifest_totals *totals, ice_error *err) {
+  const ice_port *port = writer->options.port;
+  ice_manifest_writer_options options = {
+      .schema = writer->schema, .spec = writer->spec, .content = ICE_MANIFEST_DATA, .snapshot_id = snapshot_id};
+  ice_manifest_writer *manifest = NULL;
+  ice_status status = ICE_OK;
+  ICE_TRY(port->random.fill(port->random.context, options.sync, sizeof options.sync, err));
+  ICE_TRY(ice_manifest_writer_create(&options, out, &manifest, err));
+  for (uint32_t i = 0; i < writer->closed_count; i++) {
+    ice_manifest_entry entry = {.status = ICE_ENTRY_ADDED,
+                                .has_snapshot_id = true,
+                                .snapshot_id = snapshot_id,
+                                .file = writer->closed[i].file};
+    ICE_TRY(ice_manifest_writer_append(manifest, &entry, err));
+  }
+  ICE_TRY(ice_manifest_writer_finish(manifest, arena, totals, err));
+done:
+  ice_manifest_writer_destroy(manifest);
+  return status;
+}
+
 static ice_status write_manifest(ice_table_writer *writer, ice_epoch *epoch, ice_epoch_table *table, uint32_t index,
                                  ice_error *err) {
-  const ice_port *port = writer->options.port;
-  ice_manifest_writer_options options = {.schema = writer->schema,
-                                         .spec = writer->spec,
-                                         .content = ICE_MANIFEST_DATA,
-                                         .snapshot_id = table->snapshot_id};
-  ice_manifest_writer *manifest = NULL;
   ice_bytes bytes;
   ice_bytes location;
   ice_bytes_init(&bytes, CLOSED_BYTES_MAX);
   ice_bytes_init(&location, LOCATION_MAX);
   ice_status status = ICE_OK;
-  ICE_TRY(port->random.fill(port->random.context, options.sync, sizeof options.sync, err));
-  ICE_TRY(ice_manifest_writer_create(&options, &bytes, &manifest, err));
-  for (uint32_t i = 0; i < writer->closed_count; i++) {
-    ice_manifest_entry entry = {.status = ICE_ENTRY_ADDED,
-                                .has_snapshot_id = true,
-                                .snapshot_id = table->snapshot_id,
-                                .file = writer->closed[i].file};
-    ICE_TRY(ice_manifest_writer_append(manifest, &entry, err));
-  }
-  ICE_TRY(ice_manifest_writer_finish(manifest, &epoch->arena, &table->manifest, err));
+  ICE_TRY(append_manifest(writer, table->snapshot_id, &epoch->arena, &bytes, &table->manifest, err));
   ICE_TRY(ice_bytes_append_str(&location, writer->options.table->metadata->location, err));
   ICE_TRY(ice_bytes_append_str(&location, ICE_STR("/metadata/"), err));
   ICE_TRY(ice_manifest_name_append(ice_str_of(epoch->uuid), index, &location, err));
@@ -399,7 +409,6 @@ static ice_status write_manifest(ice_table_writer *writer, ice_epoch *epoch, ice
   ICE_TRY(ice_arena_copy_str(&epoch->arena, ice_bytes_str(&location), &table->manifest.file.path, err));
   table->has_manifest = true;
 done:
-  ice_manifest_writer_destroy(manifest);
   ice_bytes_deinit(&bytes);
   ice_bytes_deinit(&location);
   return status;
@@ -427,6 +436,23 @@ ice_status ice_table_writer_close(ice_table_writer *writer, ice_epoch *epoch, ui
     ICE_TRY(ice_epoch_add_file(epoch, writer->closed[i].file.path, err));
   }
   ICE_TRY(write_manifest(writer, epoch, &epoch->tables[index], index, err));
+  drop_partitions(writer);
+  drop_closed(writer, false);
+done:
+  return status;
+}
+
+ice_status ice_table_writer_describe(ice_table_writer *writer, ice_bytes *out, ice_error *err) {
+  ice_manifest_totals totals;
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_table_writer_submit(writer, err));
+  if (writer->closed_count == 0) {
+    goto done;
+  }
+  ICE_TRY(wait_durable(writer, err));
+  ICE_TRY(ice_described_files_begin(writer->options.table->metadata->uuid, out, err));
+  // Whoever appends them knows the snapshot.
+  ICE_TRY(append_manifest(writer, 0, &writer->closed_arena, out, &totals, err));
   drop_partitions(writer);
   drop_closed(writer, false);
 done:
@@ -473,6 +499,32 @@ ice_status ice_table_writer_relieve(ice_table_writer *writer, ice_relief relief,
   partition->held_after_relief = relief == ICE_RELIEF_COMPACT ? after : partition->held_after_relief;
   ice_observe_count(writer->options.observer, "icesink_spilled_bytes_total", (ice_str){0}, (int64_t)*freed);
   return status;
+}
+
+static ice_table_writer *writer_of_largest(ice_table_writer *const *writers, uint32_t count) {
+  ice_table_writer *found = writers[0];
+  for (uint32_t i = 1; i < count; i++) {
+    if (ice_table_writer_largest(writers[i]) > ice_table_writer_largest(found)) {
+      found = writers[i];
+    }
+  }
+  return found;
+}
+
+ice_status ice_table_writers_relieve(ice_table_writer *const *writers, uint32_t count, const ice_budget *budget,
+                                     ice_error *err) {
+  ice_relief relief = ICE_RELIEF_SPILL;
+  while (budget && ice_budget_exceeded(budget)) {
+    size_t freed;
+    ice_status status = ice_table_writer_relieve(writer_of_largest(writers, count), relief, &freed, err);
+    if (status != ICE_OK || (freed < RELIEF_MIN && relief == ICE_RELIEF_COMPACT)) {
+      return status;
+    }
+    if (freed < RELIEF_MIN) {
+      relief = ICE_RELIEF_COMPACT;
+    }
+  }
+  return ICE_OK;
 }
 
 ice_table_writer_totals ice_table_writer_get_totals(const ice_table_writer *writer) { return writer->totals; }

@@ -51,6 +51,10 @@ ICE_MUST_CHECK ice_status ice_table_writer_submit(ice_table_writer *writer, ice_
 ICE_MUST_CHECK ice_status ice_table_writer_close(ice_table_writer *writer, ice_epoch *epoch, uint32_t index,
                                                  ice_error *err);
 
+/// Finish all files, wait until they are durable, and append a description of them (described_files.h) to `out`; nothing without
+/// rows. They are nobody's any more then: discarding leaves them.
+ICE_MUST_CHECK ice_status ice_table_writer_describe(ice_table_writer *writer, ice_bytes *out, ice_error *err);
+
 /// Drop what was written since the last close. Files that were finished already are deleted.
 void ice_table_writer_discard(ice_table_writer *writer);
 
@@ -64,6 +68,11 @@ ICE_MUST_CHECK ice_status ice_table_writer_relieve(ice_table_writer *writer, ice
 
 /// How much ice_table_writer_relieve can give back at best.
 size_t ice_table_writer_largest(const ice_table_writer *writer);
+
+/// Bring a budget that writers share back below its limit, as far as they can: spills first, largest file first, and compacts only
+/// where spilling does not bring it back.
+ICE_MUST_CHECK ice_status ice_table_writers_relieve(ice_table_writer *const *writers, uint32_t count,
+                                                    const ice_budget *budget, ice_error *err);
 
 typedef struct ice_table_writer_totals {
   uint64_t files;

@@ -56,10 +56,9 @@ void ice_log_destroy(ice_log *log) {
   }
 }
 
-static ice_status format_text(ice_bytes *line, const char *time, ice_log_level level, ice_str message,
-                              const ice_log_field *fields, size_t count) {
+ice_status ice_log_append_text(ice_bytes *line, ice_str message, const ice_log_field *fields, size_t count) {
   ice_status status = ICE_OK;
-  ICE_TRY(ice_bytes_append_format(line, NULL, "%s %-5s %.*s", time, level_names[level], ICE_STR_ARG(message)));
+  ICE_TRY(ice_bytes_append_str(line, message, NULL));
   for (size_t i = 0; i < count; i++) {
     ICE_TRY(ice_bytes_append_format(line, NULL, " %s=", fields[i].name));
     if (!fields[i].text.data) {
@@ -72,6 +71,12 @@ static ice_status format_text(ice_bytes *line, const char *time, ice_log_level l
   }
 done:
   return status;
+}
+
+static ice_status format_text(ice_bytes *line, const char *time, ice_log_level level, ice_str message,
+                              const ice_log_field *fields, size_t count) {
+  ice_status status = ice_bytes_append_format(line, NULL, "%s %-5s ", time, level_names[level]);
+  return status == ICE_OK ? ice_log_append_text(line, message, fields, count) : status;
 }
 
 static ice_status format_json(ice_bytes *line, const char *time, ice_log_level level, ice_str message,

@@ -20,6 +20,10 @@ void ice_log_destroy(ice_log *log);
 void ice_log_event(ice_log *log, ice_log_level level, ice_str message, const ice_log_field *fields,
                    size_t field_count);
 
+/// Append an event as one line's text without its time and level: the message, and " name=value" for each field.
+/// Errors: NO_MEMORY, LIMIT; what was appended stays.
+ice_status ice_log_append_text(ice_bytes *line, ice_str message, const ice_log_field *fields, size_t field_count);
+
 /// "debug", "info", "warn", "error" (any case); false for anything else.
 bool ice_log_level_parse(ice_str text, ice_log_level *out);
 

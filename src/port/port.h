@@ -83,6 +83,9 @@ typedef struct ice_port {
 /// The real operating system. A constant of the library; threads: any.
 const ice_port *ice_port_system(void);
 
+/// A delay of which half is random, so that those who met do not meet again. Without randomness the shortest.
+int64_t ice_port_jitter(const ice_port *port, int64_t delay_ms);
+
 /// Append the contents of a file to `out` (its ceiling bounds the size: LIMIT).
 ICE_MUST_CHECK ice_status ice_port_read_file(const ice_port *port, const char *path, ice_bytes *out, ice_error *err);
 

@@ -6,6 +6,14 @@
 
 enum { READ_STEP = 1 << 20 };
 
+int64_t ice_port_jitter(const ice_port *port, int64_t delay_ms) {
+  uint16_t random = 0;
+  if (port->random.fill(port->random.context, &random, sizeof random, NULL) != ICE_OK) {
+    random = 0;
+  }
+  return delay_ms / 2 + delay_ms * random / 2 / UINT16_MAX;
+}
+
 ice_status ice_port_read_file(const ice_port *port, const char *path, ice_bytes *out, ice_error *err) {
   const ice_files *files = &port->files;
   ice_file file = -1;

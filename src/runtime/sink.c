@@ -127,15 +127,6 @@ done:
 
 // Deciding ----------------------------------------------------------------------------------------------------------
 
-static int64_t jittered(const sink *self, int64_t delay_ms) {
-  uint16_t random = 0;
-  const ice_port *port = self->options->port;
-  if (port->random.fill(port->random.context, &random, sizeof random, NULL) != ICE_OK) {
-    random = 0;
-  }
-  return delay_ms / 2 + delay_ms * random / 2 / UINT16_MAX;
-}
-
 static void wait_ms(const sink *self, int64_t ms) {
   int64_t until = now_ms(self) + ms;
   while (!stopping(self) && now_ms(self) < until) {
@@ -152,7 +143,7 @@ static ice_status decide_round(sink *self, ice_attempt *outcome, ice_error *err)
       return status;
     }
     log_text(self, ICE_LOG_WARN, "Commit attempt was not decided; trying again", err->message);
-    sleep_us(self, jittered(self, delay_ms) * 1000);
+    sleep_us(self, ice_port_jitter(self->options->port, delay_ms) * 1000);
     delay_ms *= 2;
   }
 }
@@ -188,7 +179,7 @@ static ice_status decide(sink *self, ice_error *err) {
     self->failing = true;
     log_text(self, ICE_LOG_ERROR, "Commit failed; the source is held back", err->message);
     report_progress(self, true);
-    wait_ms(self, jittered(self, delay_ms));
+    wait_ms(self, ice_port_jitter(self->options->port, delay_ms));
     delay_ms = delay_ms * 2 > ROUND_DELAY_MAX_MS ? ROUND_DELAY_MAX_MS : delay_ms * 2;
   }
   self->failing = false;
@@ -534,7 +525,7 @@ static ice_status recover(sink *self, ice_error *err) {
     log_text(self, ICE_LOG_WARN, "Interrupted; waiting, then going on where the table is", err->message);
     self->failing = true;
     report_progress(self, true);
-    wait_ms(self, jittered(self, delay_ms));
+    wait_ms(self, ice_port_jitter(self->options->port, delay_ms));
     if (stopping(self)) {
       return ice_error_set(err, ICE_CANCELLED, "stopped while waiting for catalog or store");
     }

@@ -32,8 +32,12 @@ static ice_status commit_snapshot(sim *world, uint32_t index, const ice_table *t
   char uuid[ICE_UUID_TEXT_SIZE + 1];
   ice_status status = ICE_OK;
   ICE_TRY(ice_uuid_random_text(&world->port.random, uuid, err));
-  const ice_build_options options = {
-      .table = table, .snapshot_id = snapshot_id, .manifest = manifest, .attempt = 1, .uuid = ice_str_of(uuid)};
+  const ice_build_options options = {.table = table,
+                                     .snapshot_id = snapshot_id,
+                                     .manifests = manifest,
+                                     .manifest_count = manifest ? 1 : 0,
+                                     .attempt = 1,
+                                     .uuid = ice_str_of(uuid)};
   ICE_TRY(ice_build_append(&committer, &options, &build, err));
   const ice_table_commit commit = {.ident = world->tables[index], .change = ice_build_change(&build)};
   ICE_TRY(ice_catalog_commit(world->catalog, &commit, 1, err));

@@ -1,4 +1,4 @@
-#include "cli/cli_source.h"
+#include "assembly/open_source.h"
 
 #include "source/kafka.h"
 #include "source/schema_registry_http.h"
@@ -13,17 +13,17 @@ enum {
   PROPERTIES_MAX = 1000
 };
 
-int64_t ice_cli_kafka_memory(const ice_settings *settings) {
+int64_t ice_source_kafka_memory(const ice_settings *settings) {
   int64_t share = ice_settings_number(settings, ICE_OPTION_ID_MEMORY) / KAFKA_SHARE;
   return share < KAFKA_MEMORY_MAX ? share : KAFKA_MEMORY_MAX;
 }
 
-int64_t ice_cli_discovery_interval(const ice_settings *settings) {
+int64_t ice_source_discovery_interval(const ice_settings *settings) {
   int64_t interval = ice_settings_number(settings, ICE_OPTION_ID_SOURCE_KAFKA_DISCOVERY);
-  return !ice_cli_source_is_kafka(settings) ? 0 : interval > 0 ? interval : -1;
+  return !ice_source_is_kafka(settings) ? 0 : interval > 0 ? interval : -1;
 }
 
-bool ice_cli_source_is_kafka(const ice_settings *settings) {
+bool ice_source_is_kafka(const ice_settings *settings) {
   return ice_settings_text(settings, ICE_OPTION_ID_SOURCE_SEGMENT_DIRECTORY).size == 0;
 }
 
@@ -73,7 +73,7 @@ static ice_status open_kafka(ice_settings *settings, const ice_observer *observe
       .topics = topics->items,
       .topic_count = topics->item_count,
       .topic_pattern = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_TOPIC_PATTERN),
-      .discovery_interval_ms = ice_cli_discovery_interval(settings),
+      .discovery_interval_ms = ice_source_discovery_interval(settings),
       .group = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_GROUP),
       .join_group =
           join && ice_str_equal_c(ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_ASSIGNMENT), "group"),
@@ -86,7 +86,7 @@ static ice_status open_kafka(ice_settings *settings, const ice_observer *observe
       .oauth_client_secret = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_OAUTH_CLIENT_SECRET),
       .oauth_scope = ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_OAUTH_SCOPE),
       .oauth_ca_file = *oauth_ca_file != '\0' ? oauth_ca_file : NULL,
-      .memory = ice_cli_kafka_memory(settings),
+      .memory = ice_source_kafka_memory(settings),
   };
   ice_status status = ICE_OK;
   if (options.brokers.size == 0) {
@@ -103,14 +103,14 @@ done:
   return status;
 }
 
-ice_status ice_cli_open_source(ice_settings *settings, const ice_observer *observer, bool join, ice_source **out,
-                               ice_error *err) {
+ice_status ice_open_source(ice_settings *settings, const ice_observer *observer, bool join, ice_source **out,
+                           ice_error *err) {
   *out = NULL;
-  return ice_cli_source_is_kafka(settings) ? open_kafka(settings, observer, join, out, err)
-                                           : open_segments(settings, out, err);
+  return ice_source_is_kafka(settings) ? open_kafka(settings, observer, join, out, err)
+                                       : open_segments(settings, out, err);
 }
 
-ice_status ice_cli_payload_format(const ice_settings *settings, ice_payload_format *out, ice_error *err) {
+ice_status ice_read_payload_format(const ice_settings *settings, ice_payload_format *out, ice_error *err) {
   ice_str format = ice_settings_text(settings, ICE_OPTION_ID_DECODE_FORMAT);
   bool has_schema = ice_settings_text(settings, ICE_OPTION_ID_DECODE_SCHEMA).size > 0;
   bool is_avro = ice_str_equal_c(format, "avro");
@@ -126,8 +126,8 @@ ice_status ice_cli_payload_format(const ice_settings *settings, ice_payload_form
   return ice_settings_require(settings, ICE_OPTION_ID_DECODE_REGISTRY, err);
 }
 
-ice_status ice_cli_open_registry(const ice_settings *settings, const _Atomic bool *stop, ice_schema_registry **out,
-                                 ice_error *err) {
+ice_status ice_open_registry(const ice_settings *settings, const _Atomic bool *stop, ice_schema_registry **out,
+                             ice_error *err) {
   *out = NULL;
   ice_str place = ice_settings_text(settings, ICE_OPTION_ID_DECODE_REGISTRY);
   if (ice_str_starts_with(place, ICE_STR("file:"))) {
@@ -141,4 +141,20 @@ ice_status ice_cli_open_registry(const ice_settings *settings, const _Atomic boo
       .ca_file = *ca_file != '\0' ? ca_file : NULL,
       .stop = stop};
   return ice_schema_registry_http_open(&options, out, err);
+}
+
+ice_status ice_open_decoding(const ice_settings *settings, const _Atomic bool *stop, ice_bytes *schema_text,
+                             ice_schema_registry **registry, ice_pipeline_options *out, ice_error *err) {
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_read_payload_format(settings, &out->format, err));
+  if (out->format == ICE_PAYLOAD_AVRO) {
+    const char *schema = ice_settings_c_str(settings, ICE_OPTION_ID_DECODE_SCHEMA);
+    ICE_TRY(ice_port_read_file(ice_port_system(), schema, schema_text, err));
+    out->schema_text = ice_bytes_str(schema_text);
+  } else if (out->format != ICE_PAYLOAD_JSON) {
+    ICE_TRY(ice_open_registry(settings, stop, registry, err));
+    out->registry = *registry;
+  }
+done:
+  return status;
 }

@@ -1,4 +1,4 @@
-#include "cli/cli_catalog.h"
+#include "assembly/open_catalog.h"
 
 #include "catalog/catalog_rest.h"
 #include "catalog/catalog_sqlite.h"
@@ -121,7 +121,7 @@ static ice_str or_said(ice_str set, const ice_rest_session *session, const char 
   return set.size > 0 || !session ? set : ice_rest_session_property(session, key);
 }
 
-static ice_status open_s3(const ice_cli_catalog_options *options, const places *where,
+static ice_status open_s3(const ice_open_catalog_options *options, const places *where,
                           const ice_rest_session *session, ice_store **out, ice_error *err) {
   const ice_settings *settings = options->settings;
   const ice_setting *style = ice_settings_get(settings, ICE_OPTION_ID_STORE_S3_PATH_STYLE);
@@ -145,7 +145,7 @@ static ice_status open_s3(const ice_cli_catalog_options *options, const places *
 }
 
 // One store over all places. `*s3` is the part of it that speaks S3, or NULL.
-static ice_status open_store(const ice_cli_catalog_options *options, const places *where,
+static ice_status open_store(const ice_open_catalog_options *options, const places *where,
                              const ice_rest_session *session, ice_store **out, ice_store **s3, ice_error *err) {
   ice_store *local = NULL;
   *s3 = NULL;
@@ -201,7 +201,7 @@ done:
   return status;
 }
 
-static ice_status open_sqlite(const ice_cli_catalog_options *options, ice_catalog **out, ice_error *err) {
+static ice_status open_sqlite(const ice_open_catalog_options *options, ice_catalog **out, ice_error *err) {
   const ice_settings *settings = options->settings;
   ice_store *store = NULL;
   ice_store *s3 = NULL;
@@ -257,7 +257,7 @@ static ice_status read_headers(const ice_settings *settings, ice_http_header *ou
   return ICE_OK;
 }
 
-static ice_status open_session(const ice_cli_catalog_options *options, ice_str warehouse, ice_rest_session **out,
+static ice_status open_session(const ice_open_catalog_options *options, ice_str warehouse, ice_rest_session **out,
                                ice_error *err) {
   const ice_settings *settings = options->settings;
   ice_http_header headers[ICE_REST_HEADERS_MAX];
@@ -294,7 +294,7 @@ static ice_status open_session(const ice_cli_catalog_options *options, ice_str w
   return status == ICE_OK ? ice_rest_session_open(&rest, out, err) : status;
 }
 
-static ice_status open_rest(const ice_cli_catalog_options *options, ice_catalog **out, ice_error *err) {
+static ice_status open_rest(const ice_open_catalog_options *options, ice_catalog **out, ice_error *err) {
   ice_rest_session *session = NULL;
   ice_store *store = NULL;
   ice_store *s3 = NULL;
@@ -317,7 +317,7 @@ done:
   return status;
 }
 
-ice_status ice_cli_open_catalog(const ice_cli_catalog_options *options, ice_catalog **out, ice_error *err) {
+ice_status ice_open_catalog(const ice_open_catalog_options *options, ice_catalog **out, ice_error *err) {
   *out = NULL;
   ice_status status = ice_settings_require(options->settings, ICE_OPTION_ID_CATALOG_URI, err);
   if (status != ICE_OK) {

@@ -1,21 +1,22 @@
 /// Everything that a sink is made of, opened from settings: what `run` drives and `verify --source` reads beside.
-#ifndef ICE_CLI_CLI_SINK_H
-#define ICE_CLI_CLI_SINK_H
+#ifndef ICE_ASSEMBLY_SINK_PARTS_H
+#define ICE_ASSEMBLY_SINK_PARTS_H
 
-#include "cli/cli.h"
+#include "assembly/preset.h"
+#include "assembly/sink_tables.h"
 #include "ingest/ingest.h"
 #include "pipeline/pipeline.h"
 #include <stdatomic.h>
 
 /// Begin with `settings`, `observer`, `stop` (both may be NULL) and `looks_on` set and the rest zero.
-typedef struct ice_cli_sink {
+typedef struct ice_sink_parts {
   ice_settings settings;
   const ice_observer *observer;
   const _Atomic bool *stop;  ///< ends waiting for the registry
   bool looks_on;             ///< joins no consumer group
   ice_budget budget;
   ice_pipeline_spec spec;
-  ice_cli_tables tables;
+  ice_sink_tables tables;
   ice_catalog *catalog;
   ice_ingest *ingest;
   ice_source *source;
@@ -23,15 +24,18 @@ typedef struct ice_cli_sink {
   const ice_schema **schemas;
   ice_bytes schema_text;
   ice_pipeline_options pipeline;
-} ice_cli_sink;
+} ice_sink_parts;
 
 /// Open all of it; with `create` missing tables are made. No server is waited for but the catalog's.
 ///
-/// Ownership: ice_cli_sink_close in any case, which takes the settings too. Errors: INVALID_ARGUMENT (settings), NOT_FOUND
+/// Ownership: ice_sink_parts_close in any case, which takes the settings too. Errors: INVALID_ARGUMENT (settings), NOT_FOUND
 /// (a table), and what opening the parts gives.
-ICE_MUST_CHECK ice_status ice_cli_sink_open(ice_cli_sink *sink, bool create, ice_error *err);
-/// Make the pipeline fit the tables as the ingest has loaded them again; `sink` is an ice_cli_sink.
-ICE_MUST_CHECK ice_status ice_cli_sink_rebind(void *sink, ice_error *err);
-void ice_cli_sink_close(ice_cli_sink *sink);
+ICE_MUST_CHECK ice_status ice_sink_parts_open(ice_sink_parts *sink, bool create, ice_error *err);
+/// Make the pipeline fit the tables as the ingest has loaded them again; `sink` is an ice_sink_parts.
+ICE_MUST_CHECK ice_status ice_sink_parts_rebind(void *sink, ice_error *err);
+void ice_sink_parts_close(ice_sink_parts *sink);
+
+/// How files are written, by write.*.
+ice_write_options ice_read_write_options(const ice_settings *settings);
 
 #endif

@@ -1,33 +1,17 @@
-#include "cli/cli_sink.h"
+#include "assembly/sink_parts.h"
 
-#include "cli/cli_catalog.h"
-#include "cli/cli_source.h"
+#include "assembly/open_catalog.h"
+#include "assembly/open_source.h"
 #include "ingest/evolve.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-static ice_status open_decoding(ice_cli_sink *self, ice_error *err) {
-  ice_pipeline_options *out = &self->pipeline;
-  ice_status status = ICE_OK;
-  ICE_TRY(ice_cli_payload_format(&self->settings, &out->format, err));
-  if (out->format == ICE_PAYLOAD_AVRO) {
-    const char *schema = ice_settings_c_str(&self->settings, ICE_OPTION_ID_DECODE_SCHEMA);
-    ICE_TRY(ice_port_read_file(ice_port_system(), schema, &self->schema_text, err));
-    out->schema_text = ice_bytes_str(&self->schema_text);
-  } else if (out->format != ICE_PAYLOAD_JSON) {
-    ICE_TRY(ice_cli_open_registry(&self->settings, self->stop, &self->registry, err));
-    out->registry = self->registry;
-  }
-done:
-  return status;
-}
-
-static ice_status open_source(ice_cli_sink *self, ice_error *err) {
-  if (ice_cli_source_is_kafka(&self->settings)) {
+static ice_status open_source(ice_sink_parts *self, ice_error *err) {
+  if (ice_source_is_kafka(&self->settings)) {
     // librdkafka holds this on its own account, so the rest has to do with less.
-    ice_budget_add(&self->budget, ice_cli_kafka_memory(&self->settings));
+    ice_budget_add(&self->budget, ice_source_kafka_memory(&self->settings));
   }
-  return ice_cli_open_source(&self->settings, self->observer, !self->looks_on, &self->source, err);
+  return ice_open_source(&self->settings, self->observer, !self->looks_on, &self->source, err);
 }
 
 static bool is_set_to(const ice_settings *settings, ice_option_id id, const char *value) {
@@ -46,9 +30,18 @@ static ice_policies read_policies(const ice_settings *settings) {
   };
 }
 
-static ice_status open_ingest(ice_cli_sink *self, ice_error *err) {
+ice_write_options ice_read_write_options(const ice_settings *settings) {
+  return (ice_write_options){
+      .codec = is_set_to(settings, ICE_OPTION_ID_WRITE_COMPRESSION, "zstd")   ? ICE_CODEC_ZSTD
+               : is_set_to(settings, ICE_OPTION_ID_WRITE_COMPRESSION, "none") ? ICE_CODEC_NONE
+                                                                              : ICE_CODEC_SNAPPY,
+      .page_size = (size_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_PAGE_SIZE),
+      .row_group_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_ROW_GROUP_SIZE),
+      .target_file_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_TARGET_FILE_SIZE)};
+}
+
+static ice_status open_ingest(ice_sink_parts *self, ice_error *err) {
   const ice_settings *settings = &self->settings;
-  ice_str codec = ice_settings_text(settings, ICE_OPTION_ID_WRITE_COMPRESSION);
   ice_ingest_options options = {
       .catalog = self->catalog,
       .port = ice_port_system(),
@@ -62,19 +55,14 @@ static ice_status open_ingest(ice_cli_sink *self, ice_error *err) {
                    ? ICE_START_LATEST
                    : ICE_START_EARLIEST,
       .policies = read_policies(settings),
-      .write = {.codec = ice_str_equal_c(codec, "zstd")   ? ICE_CODEC_ZSTD
-                         : ice_str_equal_c(codec, "none") ? ICE_CODEC_NONE
-                                                          : ICE_CODEC_SNAPPY,
-                .page_size = (size_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_PAGE_SIZE),
-                .row_group_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_ROW_GROUP_SIZE),
-                .target_file_size = (uint64_t)ice_settings_number(settings, ICE_OPTION_ID_WRITE_TARGET_FILE_SIZE)},
+      .write = ice_read_write_options(settings),
       .spill_directory = ice_settings_c_str(settings, ICE_OPTION_ID_WRITE_SPILL_DIRECTORY),
   };
   return ice_ingest_open(&options, &self->ingest, err);
 }
 
 // A table that is not there is told by whoever opens it next.
-static ice_status evolve_tables(ice_cli_sink *self, ice_error *err) {
+static ice_status evolve_tables(ice_sink_parts *self, ice_error *err) {
   const ice_settings *settings = &self->settings;
   ice_evolve_policy policy = is_set_to(settings, ICE_OPTION_ID_EVOLVE, "widen") ? ICE_EVOLVE_WIDEN
                              : is_set_to(settings, ICE_OPTION_ID_EVOLVE, "add") ? ICE_EVOLVE_ADD
@@ -98,19 +86,19 @@ static ice_status evolve_tables(ice_cli_sink *self, ice_error *err) {
   return ICE_OK;
 }
 
-static ice_status open_tables(ice_cli_sink *self, bool create, ice_error *err) {
+static ice_status open_tables(ice_sink_parts *self, bool create, ice_error *err) {
   uint32_t created;
   ice_status status = ICE_OK;
-  ICE_TRY(ice_cli_read_pipeline(&self->settings, &self->spec, err));
-  ICE_TRY(ice_cli_tables_read(&self->settings, &self->spec, &self->tables, err));
-  const ice_cli_catalog_options catalog = {.settings = &self->settings,
-                                           .create = create,
-                                           .observer = self->observer,
-                                           .budget = &self->budget,
-                                           .stop = self->stop};
-  ICE_TRY(ice_cli_open_catalog(&catalog, &self->catalog, err));
+  ICE_TRY(ice_read_pipeline(&self->settings, &self->spec, err));
+  ICE_TRY(ice_sink_tables_read(&self->settings, &self->spec, &self->tables, err));
+  const ice_open_catalog_options catalog = {.settings = &self->settings,
+                                            .create = create,
+                                            .observer = self->observer,
+                                            .budget = &self->budget,
+                                            .stop = self->stop};
+  ICE_TRY(ice_open_catalog(&catalog, &self->catalog, err));
   if (create) {
-    ICE_TRY(ice_cli_create_tables(self->catalog, &self->spec, &self->tables, &created, err));
+    ICE_TRY(ice_sink_tables_create(self->catalog, &self->spec, &self->tables, &created, err));
   }
   if (!self->looks_on) {
     ICE_TRY(evolve_tables(self, err));
@@ -125,7 +113,7 @@ done:
   return status;
 }
 
-static void look_at_schemas(ice_cli_sink *self) {
+static void look_at_schemas(ice_sink_parts *self) {
   uint32_t data_count = self->tables.count - 1;
   for (uint32_t i = 0; i < self->tables.count; i++) {
     self->schemas[i] = ice_ingest_schema(self->ingest, i);
@@ -137,7 +125,7 @@ static void look_at_schemas(ice_cli_sink *self) {
 }
 
 // Says which columns are not written any more, for the lack of them.
-static void tell_lost_columns(const ice_cli_sink *self, uint32_t table) {
+static void tell_lost_columns(const ice_sink_parts *self, uint32_t table) {
   for (uint32_t i = 0; i < self->spec.column_count; i++) {
     ice_str name = self->spec.schema->root.fields[i].name;
     if (!ice_schema_find_name(self->schemas[table], name)) {
@@ -150,9 +138,9 @@ static void tell_lost_columns(const ice_cli_sink *self, uint32_t table) {
   }
 }
 
-ice_status ice_cli_sink_rebind(void *sink, ice_error *err) {
+ice_status ice_sink_parts_rebind(void *sink, ice_error *err) {
   (void)err;
-  ice_cli_sink *self = sink;
+  ice_sink_parts *self = sink;
   look_at_schemas(self);
   // Only while the sink runs: a start that finds a table without a column may have the wrong table.
   self->pipeline.leave_out_lost = true;
@@ -162,7 +150,7 @@ ice_status ice_cli_sink_rebind(void *sink, ice_error *err) {
   return ICE_OK;
 }
 
-static ice_status bind_pipeline(ice_cli_sink *self, ice_error *err) {
+static ice_status bind_pipeline(ice_sink_parts *self, ice_error *err) {
   ice_pipeline_options *out = &self->pipeline;
   self->schemas = calloc(self->tables.count, sizeof(const ice_schema *));
   if (!self->schemas) {
@@ -178,20 +166,20 @@ static ice_status bind_pipeline(ice_cli_sink *self, ice_error *err) {
   return ICE_OK;
 }
 
-ice_status ice_cli_sink_open(ice_cli_sink *sink, bool create, ice_error *err) {
+ice_status ice_sink_parts_open(ice_sink_parts *sink, bool create, ice_error *err) {
   ice_status status = ICE_OK;
   ice_bytes_init(&sink->schema_text, ICE_REGISTRY_SCHEMA_MAX);
   ICE_TRY(ice_settings_require(&sink->settings, ICE_OPTION_ID_NAME, err));
   ice_budget_init(&sink->budget, ice_settings_number(&sink->settings, ICE_OPTION_ID_MEMORY));
   ICE_TRY(open_tables(sink, create, err));
-  ICE_TRY(open_decoding(sink, err));
+  ICE_TRY(ice_open_decoding(&sink->settings, sink->stop, &sink->schema_text, &sink->registry, &sink->pipeline, err));
   ICE_TRY(open_source(sink, err));
   ICE_TRY(bind_pipeline(sink, err));
 done:
   return status;
 }
 
-void ice_cli_sink_close(ice_cli_sink *sink) {
+void ice_sink_parts_close(ice_sink_parts *sink) {
   ice_ingest_destroy(sink->ingest);
   ice_source_destroy(sink->source);
   ice_schema_registry_destroy(sink->registry);
