@@ -15,27 +15,22 @@ final class IcesinkSinkWriter implements CommittingSinkWriter<RowData, WriteResu
   private final Session session;
   private final TableWriter writer;
   private final RowBatch batch;
-  private final Counter recordsOut;
   private final Counter recordsSend;
   private final Counter bytesSend;
-  private final Counter outErrors;
   private final Counter sendErrors;
 
   private TableWriter.Totals totals;
   private long lastCheckpointBytes;
 
-  // The deprecated counter is one of the names that dashboards have.
-  @SuppressWarnings("deprecation")
   private IcesinkSinkWriter(Session session, TableWriter writer, RowBatch batch, SinkWriterMetricGroup metrics)
       throws IcesinkException {
     this.session = session;
     this.writer = writer;
     this.batch = batch;
     this.totals = writer.totals();
-    recordsOut = metrics.getIOMetricGroup().getNumRecordsOutCounter();
+    // Flink shows the same counters as numRecordsOut and numRecordsOutErrors.
     recordsSend = metrics.getNumRecordsSendCounter();
     bytesSend = metrics.getNumBytesSendCounter();
-    outErrors = metrics.getNumRecordsOutErrorsCounter();
     sendErrors = metrics.getNumRecordsSendErrorsCounter();
     metrics.gauge("lastCheckpointSize", () -> lastCheckpointBytes);
   }
@@ -99,11 +94,9 @@ final class IcesinkSinkWriter implements CommittingSinkWriter<RowData, WriteResu
     try {
       writer.append(batch);
     } catch (IcesinkException e) {
-      outErrors.inc(rows);
       sendErrors.inc(rows);
       throw e;
     }
-    recordsOut.inc(rows);
     recordsSend.inc(rows);
     batch.clear();
   }

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.Serializable;
 import java.math.BigInteger;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,7 +46,10 @@ final class PartitionKey implements KeySelector<RowData, Integer> {
         return 0;
       }
       Object result = transform.apply(plain(value), type.is(LogicalTypeRoot.DATE));
-      return result instanceof byte[] ? Arrays.hashCode((byte[]) result) : result.hashCode();
+      // A Long's own hash is the same for a day before 1970 and one after, an array's is that of the object.
+      return result instanceof Long || result instanceof byte[]
+          ? PartitionTransform.hash(result)
+          : result.hashCode();
     }
 
     private Object plain(Object value) {
