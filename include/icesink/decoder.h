@@ -2,23 +2,12 @@
 #ifndef ICESINK_DECODER_H
 #define ICESINK_DECODER_H
 
+#include <icesink/record.h>
 #include <icesink/session.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/// One record as Kafka has it.
-typedef struct ice_kafka_record {
-  const char *topic;  ///< ended by a zero byte
-  int32_t partition;
-  int64_t offset;
-  int64_t timestamp_ms;
-  const uint8_t *key;  ///< NULL: none
-  size_t key_size;
-  const uint8_t *value;  ///< NULL: a tombstone
-  size_t value_size;
-} ice_kafka_record;
 
 /// Compiled from `pipeline`, `source.decode.*` and `name` of a session's settings, with the columns that `pipeline` has; no
 /// catalog is asked.
@@ -50,7 +39,7 @@ ICE_API ICE_MUST_CHECK ice_status ice_decoder_add(ice_decoder *decoder, const ic
 
 /// Take the rows of a table: those since the last time, a struct array of the columns of ice_decoder_table.
 ///
-/// Ownership: `*out` is the caller's to release.
+/// Ownership: `*out` is the caller's to release. Errors: NO_MEMORY; with ICE_ERROR_FATAL the rows are lost.
 ICE_API ICE_MUST_CHECK ice_status ice_decoder_take(ice_decoder *decoder, uint32_t index, struct ArrowArray *out,
                                                    ice_error *err);
 

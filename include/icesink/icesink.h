@@ -7,6 +7,7 @@
 #include <icesink/error.h>
 #include <icesink/export.h>
 #include <icesink/log.h>
+#include <icesink/record.h>
 #include <icesink/session.h>
 #include <icesink/version.h>
 #include <icesink/writer.h>

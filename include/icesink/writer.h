@@ -65,6 +65,8 @@ typedef struct ice_append_request {
   /// an append whose number is not above it was made before, and does nothing. NULL: every call appends.
   const char *writer;
   int64_t number;
+  /// Replace everything that the table has at the time of the commit, in the same snapshot (operation `overwrite`).
+  bool overwrite;
   /// Further entries of the snapshot's summary, "key=value".
   const char *const *summary;
   size_t summary_count;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { APPEND_ARENA_MAX = 256 << 20, MANIFEST_LIST_SIZE_MAX = 1 << 30, COMPUTED_KEYS_MAX = 12 };
+enum { APPEND_ARENA_MAX = 256 << 20, MANIFEST_LIST_SIZE_MAX = 1 << 30, COMPUTED_KEYS_MAX = 16 };
 
 /// The summary under construction.
 typedef struct summary_builder {
@@ -45,41 +45,80 @@ static ice_status put_total(summary_builder *run, const ice_snapshot *parent, co
   return put_number(run, key, total);
 }
 
+/// What the new manifests add up to.
+typedef struct append_counts {
+  int64_t files;
+  int64_t records;
+  int64_t size;
+  int64_t partitions;
+  int64_t deleted_files;
+  int64_t deleted_records;
+  int64_t deleted_size;
+  int64_t deleted_delete_files;
+} append_counts;
+
+static ice_status count_manifests(const ice_append_options *options, append_counts *out, ice_error *err) {
+  *out = (append_counts){0};
+  for (uint32_t i = 0; i < options->added_count; i++) {
+    const ice_manifest_totals *added = &options->added[i];
+    bool data = added->file.content == ICE_MANIFEST_DATA;
+    int64_t *deleted_files = data ? &out->deleted_files : &out->deleted_delete_files;
+    if (!ice_add_i64(out->files, added->file.added_files, &out->files) ||
+        !ice_add_i64(out->records, added->file.added_rows, &out->records) ||
+        !ice_add_i64(out->size, added->added_files_size, &out->size) ||
+        !ice_add_i64(out->partitions, (int64_t)added->partition_count, &out->partitions) ||
+        !ice_add_i64(*deleted_files, added->file.deleted_files, deleted_files) ||
+        !ice_add_i64(out->deleted_records, data ? added->file.deleted_rows : 0, &out->deleted_records) ||
+        !ice_add_i64(out->deleted_size, added->deleted_files_size, &out->deleted_size)) {
+      return ice_error_set(err, ICE_LIMIT, "the counts of the new manifests are out of range");
+    }
+  }
+  return ICE_OK;
+}
+
+static ice_status put_deleted(summary_builder *run, const append_counts *counts) {
+  ice_status status = ICE_OK;
+  if (counts->deleted_files != 0) {
+    ICE_TRY(put_number(run, "deleted-data-files", counts->deleted_files));
+    ICE_TRY(put_number(run, "deleted-records", counts->deleted_records));
+  }
+  if (counts->deleted_delete_files != 0) {
+    ICE_TRY(put_number(run, "removed-delete-files", counts->deleted_delete_files));
+  }
+  if (counts->deleted_size != 0) {
+    ICE_TRY(put_number(run, "removed-files-size", counts->deleted_size));
+  }
+done:
+  return status;
+}
+
 static ice_status build_summary(const ice_append_options *options, const ice_snapshot *parent, ice_append *out,
                                 ice_error *err) {
   ice_status status = ICE_OK;
   summary_builder run = {.arena = &out->arena, .err = err};
-  int64_t files = 0;
-  int64_t records = 0;
-  int64_t size = 0;
-  int64_t partitions = 0;
-  for (uint32_t i = 0; i < options->added_count; i++) {
-    const ice_manifest_totals *added = &options->added[i];
-    if (!ice_add_i64(files, added->file.added_files, &files) ||
-        !ice_add_i64(records, added->file.added_rows, &records) ||
-        !ice_add_i64(size, added->added_files_size, &size) ||
-        !ice_add_i64(partitions, (int64_t)added->partition_count, &partitions)) {
-      ICE_FAIL(ICE_LIMIT, "the counts of the new manifests are out of range");
-    }
-  }
+  append_counts counts;
+  ICE_TRY(count_manifests(options, &counts, err));
   run.list =
       ice_arena_alloc_array(&out->arena, (size_t)options->summary_count + COMPUTED_KEYS_MAX, sizeof *run.list, err);
   if (!run.list) {
     return err ? err->status : ICE_NO_MEMORY;
   }
-  ICE_TRY(put_text(&run, ICE_STR("operation"), ICE_STR("append")));
+  ICE_TRY(put_text(&run, ICE_STR("operation"), options->replace ? ICE_STR("overwrite") : ICE_STR("append")));
   for (uint32_t i = 0; i < options->summary_count; i++) {
     ICE_TRY(put_text(&run, options->summary[i].key, options->summary[i].value));
   }
-  if (files != 0) {
-    ICE_TRY(put_number(&run, "added-data-files", files));
-    ICE_TRY(put_number(&run, "added-records", records));
-    ICE_TRY(put_number(&run, "added-files-size", size));
+  if (counts.files != 0) {
+    ICE_TRY(put_number(&run, "added-data-files", counts.files));
+    ICE_TRY(put_number(&run, "added-records", counts.records));
+    ICE_TRY(put_number(&run, "added-files-size", counts.size));
   }
-  ICE_TRY(put_number(&run, "changed-partition-count", partitions));
-  ICE_TRY(put_total(&run, parent, "total-records", records));
-  ICE_TRY(put_total(&run, parent, "total-files-size", size));
-  ICE_TRY(put_total(&run, parent, "total-data-files", files));
+  ICE_TRY(put_deleted(&run, &counts));
+  ICE_TRY(put_number(&run, "changed-partition-count", counts.partitions));
+  // What is replaced counts no more.
+  parent = options->replace ? NULL : parent;
+  ICE_TRY(put_total(&run, parent, "total-records", counts.records));
+  ICE_TRY(put_total(&run, parent, "total-files-size", counts.size));
+  ICE_TRY(put_total(&run, parent, "total-data-files", counts.files));
   ICE_TRY(put_total(&run, parent, "total-delete-files", 0));
   ICE_TRY(put_total(&run, parent, "total-position-deletes", 0));
   ICE_TRY(put_total(&run, parent, "total-equality-deletes", 0));
@@ -104,9 +143,13 @@ static ice_status check_options(const ice_append_options *options, const ice_sna
   if (options->manifest_list_location.size == 0) {
     ICE_FAIL(ICE_INVALID_ARGUMENT, "an append needs the location of its manifest list");
   }
+  if (options->replace && options->existing_count != 0) {
+    ICE_FAIL(ICE_INVALID_ARGUMENT, "what is replaced cannot be carried on");
+  }
   for (uint32_t i = 0; i < options->added_count; i++) {
     const ice_manifest_file *file = &options->added[i].file;
-    if (file->content != ICE_MANIFEST_DATA || file->existing_files != 0 || file->deleted_files != 0) {
+    bool adds_only = file->content == ICE_MANIFEST_DATA && file->deleted_files == 0;
+    if (file->existing_files != 0 || (!adds_only && !options->replace)) {
       ICE_FAIL(ICE_INVALID_ARGUMENT, "manifest \"%.*s\" does more than add data files", ICE_STR_ARG(file->path));
     }
   }

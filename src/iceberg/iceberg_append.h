@@ -1,4 +1,5 @@
-/// A fast append: the manifest list and the updates that add data files to a table without reading its manifests.
+/// A fast append: the manifest list and the updates that add data files to a table without reading its manifests; or the
+/// replacement of all that a table has.
 /// Everything comes from one load of the table; a retry builds again from the next load with the same snapshot id.
 #ifndef ICE_ICEBERG_ICEBERG_APPEND_H
 #define ICE_ICEBERG_ICEBERG_APPEND_H
@@ -14,6 +15,9 @@ typedef struct ice_append_options {
   int64_t snapshot_id;
   int64_t timestamp_ms;
   ice_str manifest_list_location;
+  /// Everything that was there goes (operation `overwrite`): no existing manifest is carried on, and `added` has manifests of DELETED
+  /// entries beside those of new files.
+  bool replace;
   /// New manifests (none: an empty append). `file.path` is filled in by the caller.
   const ice_manifest_totals *added;
   uint32_t added_count;

@@ -43,8 +43,8 @@ static ice_str remembered_list(const ice_list_memory *memory, ice_str location) 
   return (ice_str){0};
 }
 
-static ice_status read_manifest_list(const ice_committer *committer, const ice_table *table, ice_arena *arena,
-                                     ice_manifest_file **out, uint32_t *count, ice_error *err) {
+ice_status ice_build_read_manifests(const ice_committer *committer, const ice_table *table, ice_arena *arena,
+                                    ice_manifest_file **out, uint32_t *count, ice_error *err) {
   *out = NULL;
   *count = 0;
   const ice_snapshot *head = ice_table_ref_snapshot(table->metadata, ICE_REF_MAIN);
@@ -114,10 +114,13 @@ ice_status ice_build_append(const ice_committer *committer, const ice_build_opti
                                .snapshot_id = options->snapshot_id,
                                .timestamp_ms = port->clock.now_us(port->clock.context) / 1000,
                                .added = options->manifests,
-                               .added_count = options->manifest_count};
+                               .added_count = options->manifest_count,
+                               .replace = options->replace};
   ice_status status = ICE_OK;
-  ICE_TRY(read_manifest_list(committer, options->table, &out->arena, &existing, &append.existing_count, err));
-  append.existing = existing;
+  if (!options->replace) {
+    ICE_TRY(ice_build_read_manifests(committer, options->table, &out->arena, &existing, &append.existing_count, err));
+    append.existing = existing;
+  }
   ICE_TRY(copy_summary(options, out, &append, err));
   ICE_TRY(list_location(options, &location, err));
   append.manifest_list_location = ice_bytes_str(&location);

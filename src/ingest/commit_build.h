@@ -23,11 +23,18 @@ typedef struct ice_build_options {
   int64_t snapshot_id;
   const ice_manifest_totals *manifests;
   uint32_t manifest_count;  ///< 0: an empty append
+  bool replace;             ///< see ice_append_options
   const ice_property *summary;
   uint32_t summary_count;
   uint32_t attempt;
   ice_str uuid;
 } ice_build_options;
+
+/// The manifests of a loaded table's head, from `arena`; none where it has no snapshot. Errors: UNSUPPORTED (a v1 snapshot without a
+/// manifest list), CORRUPT, and what the store gives.
+ICE_MUST_CHECK ice_status ice_build_read_manifests(const ice_committer *committer, const ice_table *table,
+                                                   ice_arena *arena, ice_manifest_file **out, uint32_t *count,
+                                                   ice_error *err);
 
 /// Read the head's manifest list, build the append, and write the new manifest list, whose name is unique to the attempt.
 ///

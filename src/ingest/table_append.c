@@ -1,9 +1,7 @@
 #include "ingest/table_append.h"
 
-#include "base/number.h"
 #include "iceberg/iceberg_json.h"
 #include "ingest/commit_build.h"
-#include "ingest/described_files.h"
 #include <stdio.h>
 
 enum { APPEND_BYTES_MAX = 1 << 30, TEXT_MAX = 1 << 16, SUMMARY_MAX = 1000, OWN_SUMMARY = 2 };
@@ -60,8 +58,8 @@ static ice_status set_token(const ice_table_append *append, ice_build *build, ic
   char value[96];
   ice_bytes key;
   ice_bytes_init(&key, TEXT_MAX);
-  int size = snprintf(value, sizeof value, "{\"number\":%lld,\"snapshot-id\":%lld}", (long long)append->options.number,
-                      (long long)append->snapshot_id);
+  int size = snprintf(value, sizeof value, "{\"number\":%lld,\"snapshot-id\":%lld}",
+                      (long long)append->options.number, (long long)append->snapshot_id);
   ice_status status = ICE_OK;
   ICE_TRY(token_key(append->options.writer, &key, err));
   ICE_TRY(ice_build_set_property(build, ice_bytes_str(&key), ice_str_make(value, (size_t)size), err));
@@ -124,136 +122,57 @@ static ice_status look_for_it(const ice_table_append *append, const ice_table *t
 
 // Manifests ---------------------------------------------------------------------------------------------------------
 
-/// A manifest in the making: the files of one partition spec.
-typedef struct collected {
-  int32_t spec_id;
-  ice_manifest_writer *writer;
-  ice_bytes text;
-} collected;
-
-static void collected_deinit(collected *all, uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) {
-    ice_manifest_writer_destroy(all[i].writer);
-    ice_bytes_deinit(&all[i].text);
-  }
+static ice_manifest_merge merge_of(const ice_table_append *append, const ice_table *table) {
+  return (ice_manifest_merge){.store = append->options.catalog->store,
+                              .port = append->options.port,
+                              .ident = append->options.ident,
+                              .metadata = table->metadata,
+                              .snapshot_id = append->snapshot_id};
 }
 
-// The schema that the files were written with, where the table still has it: partition fields may be of a column that is gone.
-static const ice_schema *schema_of(const ice_table_metadata *metadata, const ice_manifest_reader *reader) {
-  int64_t id;
-  const ice_schema *schema = ice_number_parse_count(ice_manifest_reader_header(reader, ICE_STR("schema-id")), &id)
-                                 ? ice_table_find_schema(metadata, (int32_t)id)
-                                 : NULL;
-  return schema ? schema : ice_table_current_schema(metadata);
-}
-
-static ice_status find_collected(const ice_table_append *append, const ice_table_metadata *metadata,
-                                 const ice_manifest_reader *reader, collected *all, uint32_t *count, collected **out,
-                                 ice_error *err) {
-  int64_t spec_id;
-  if (!ice_number_parse_count(ice_manifest_reader_header(reader, ICE_STR("partition-spec-id")), &spec_id)) {
-    return ice_error_set(err, ICE_CORRUPT, "a description of data files names no partition spec");
-  }
-  for (uint32_t i = 0; i < *count; i++) {
-    if (all[i].spec_id == spec_id) {
-      *out = &all[i];
-      return ICE_OK;
-    }
-  }
-  const ice_partition_spec *spec = ice_table_find_spec(metadata, (int32_t)spec_id);
-  if (!spec || *count == ICE_APPEND_SPECS_MAX) {
-    return ice_error_set(err, ICE_INVALID_ARGUMENT, "files of partition spec %lld, which table %.*s.%.*s does not have",
-                         (long long)spec_id, ICE_IDENT_ARG(append->options.ident));
-  }
-  *out = &all[(*count)++];
-  (*out)->spec_id = (int32_t)spec_id;
-  ice_bytes_init(&(*out)->text, APPEND_BYTES_MAX);
-  ice_manifest_writer_options options = {.schema = schema_of(metadata, reader),
-                                         .spec = spec,
-                                         .content = ICE_MANIFEST_DATA,
-                                         .snapshot_id = append->snapshot_id};
-  const ice_random *random = &append->options.port->random;
-  ice_status status = random->fill(random->context, options.sync, sizeof options.sync, err);
-  return status == ICE_OK ? ice_manifest_writer_create(&options, &(*out)->text, &(*out)->writer, err) : status;
-}
-
-static ice_status collect_entries(ice_manifest_reader *reader, const ice_table_append *append, collected *out,
-                                  ice_error *err) {
-  ice_arena arena;
-  ice_arena_init(&arena, APPEND_BYTES_MAX);
-  ice_status status = ICE_OK;
-  for (bool found = true; found;) {
-    ice_arena_mark mark = ice_arena_get_mark(&arena);
-    ice_manifest_entry entry;
-    ICE_TRY(ice_manifest_reader_next(reader, &arena, &entry, &found, err));
-    if (found) {
-      entry.status = ICE_ENTRY_ADDED;
-      entry.has_snapshot_id = true;
-      entry.snapshot_id = append->snapshot_id;
-      ICE_TRY(ice_manifest_writer_append(out->writer, &entry, err));
-    }
-    ice_arena_restore(&arena, mark);
-  }
-done:
-  ice_arena_deinit(&arena);
-  return status;
-}
-
-static ice_status collect_files(ice_table_append *append, const ice_table_metadata *metadata, ice_str text,
-                                collected *all, uint32_t *count, ice_error *err) {
-  ice_manifest_reader *reader = NULL;
-  collected *to = NULL;
-  ice_str uuid;
-  ice_str manifest;
-  ice_status status = ICE_OK;
-  ICE_TRY(ice_described_files_read(text, &uuid, &manifest, err));
-  if (!ice_str_equal(uuid, metadata->uuid)) {
-    ICE_FAIL(ICE_INVALID_ARGUMENT, "files of the table with uuid %.*s cannot be appended to %.*s.%.*s, which has %.*s",
-             ICE_STR_ARG(uuid), ICE_IDENT_ARG(append->options.ident), ICE_STR_ARG(metadata->uuid));
-  }
-  ICE_TRY(ice_manifest_reader_create(manifest, NULL, NULL, &reader, err));
-  ICE_TRY(find_collected(append, metadata, reader, all, count, &to, err));
-  ICE_TRY(collect_entries(reader, append, to, err));
-done:
-  ice_manifest_reader_destroy(reader);
-  return status;
-}
-
-static ice_status store_manifest(ice_table_append *append, const ice_table_metadata *metadata, collected *from,
-                                 ice_error *err) {
-  ice_manifest_totals *totals = &append->manifests[append->manifest_count];
-  ice_bytes location;
-  ice_bytes_init(&location, TEXT_MAX);
-  ice_status status = ICE_OK;
-  ICE_TRY(ice_manifest_writer_finish(from->writer, &append->arena, totals, err));
-  ICE_TRY(ice_bytes_append_str(&location, metadata->location, err));
-  ICE_TRY(ice_bytes_append_str(&location, ICE_STR("/metadata/"), err));
-  ICE_TRY(ice_manifest_name_append(ice_str_of(append->uuid), append->manifest_count, &location, err));
-  ICE_TRY(ice_store_write_all(append->options.catalog->store, ice_bytes_str(&location), from->text.data,
-                              from->text.size, err));
-  ICE_TRY(ice_arena_copy_str(&append->arena, ice_bytes_str(&location), &totals->file.path, err));
-  append->manifest_count++;
-done:
-  ice_bytes_deinit(&location);
-  return status;
-}
-
-// Manifests are written once, by the first attempt that gets that far, and are the same in all others.
-static ice_status write_manifests(ice_table_append *append, const ice_table_metadata *metadata, ice_error *err) {
-  collected all[ICE_APPEND_SPECS_MAX] = {{0}};
-  uint32_t count = 0;
+// The new files' manifests are written once, by the first attempt that gets that far, and are the same in all others.
+static ice_status write_manifests(ice_table_append *append, const ice_table *table, ice_error *err) {
+  ice_manifest_merge merge = merge_of(append, table);
   ice_status status = ICE_OK;
   for (size_t i = 0; i < append->options.file_count; i++) {
     if (append->options.files[i].size > 0) {
-      ICE_TRY(collect_files(append, metadata, append->options.files[i], all, &count, err));
+      ICE_TRY(ice_manifest_merge_add(&merge, append->options.files[i], err));
     }
   }
-  for (uint32_t i = append->manifest_count; i < count; i++) {
-    ICE_TRY(store_manifest(append, metadata, &all[i], err));
+  for (uint32_t i = append->manifest_count; i < merge.count; i++) {
+    ICE_TRY(ice_manifest_merge_store(&merge, i, ice_str_of(append->uuid), append->name_number++, &append->arena,
+                                     &append->manifests[i], err));
+    append->manifest_count++;
   }
   append->has_manifests = true;
 done:
-  collected_deinit(all, count);
+  ice_manifest_merge_deinit(&merge);
+  return status;
+}
+
+// What an attempt deletes is what its own load shows.
+static ice_status write_deleted(ice_table_append *append, const ice_table *table, ice_error *err) {
+  ice_manifest_merge merge = merge_of(append, table);
+  ice_manifest_file *there;
+  uint32_t there_count;
+  ice_arena arena;
+  ice_arena_init(&arena, APPEND_BYTES_MAX);
+  ice_status status = ICE_OK;
+  append->deleted_count = 0;
+  ICE_TRY(ice_build_read_manifests(&append->committer, table, &arena, &there, &there_count, err));
+  for (uint32_t i = 0; i < there_count; i++) {
+    if (there[i].added_files != 0 || there[i].existing_files != 0) {
+      ICE_TRY(ice_manifest_merge_delete(&merge, &there[i], err));
+    }
+  }
+  for (uint32_t i = 0; i < merge.count; i++) {
+    ICE_TRY(ice_manifest_merge_store(&merge, i, ice_str_of(append->uuid), append->name_number++, &append->arena,
+                                     &append->manifests[append->manifest_count + i], err));
+    append->deleted_count++;
+  }
+done:
+  ice_manifest_merge_deinit(&merge);
+  ice_arena_deinit(&arena);
   return status;
 }
 
@@ -271,8 +190,7 @@ static ice_status build(ice_table_append *append, const ice_table *table, ice_bu
   if (append->options.writer.size > 0) {
     int size = snprintf(number, sizeof number, "%lld", (long long)append->options.number);
     summary[count++] = (ice_property){.key = ICE_STR("icesink.writer"), .value = append->options.writer};
-    summary[count++] =
-        (ice_property){.key = ICE_STR("icesink.number"), .value = ice_str_make(number, (size_t)size)};
+    summary[count++] = (ice_property){.key = ICE_STR("icesink.number"), .value = ice_str_make(number, (size_t)size)};
   }
   for (uint32_t i = 0; i < append->options.summary_count; i++) {
     summary[count++] = append->options.summary[i];
@@ -280,7 +198,8 @@ static ice_status build(ice_table_append *append, const ice_table *table, ice_bu
   ice_build_options options = {.table = table,
                                .snapshot_id = append->snapshot_id,
                                .manifests = append->manifests,
-                               .manifest_count = append->manifest_count,
+                               .manifest_count = append->manifest_count + append->deleted_count,
+                               .replace = append->options.replace,
                                .summary = summary,
                                .summary_count = count,
                                .attempt = append->attempts,
@@ -300,9 +219,18 @@ static void remember_head(ice_table_append *append, const ice_table_metadata *me
   append->head = head ? head->snapshot_id : 0;
 }
 
+// Of an attempt that was refused for certain: what cannot be deleted is found by `maintain orphans`.
+static void discard(const ice_table_append *append, ice_build *built) {
+  ice_build_discard(&append->committer, built);
+  for (uint32_t i = 0; i < append->deleted_count; i++) {
+    const ice_manifest_totals *deleted = &append->manifests[append->manifest_count + i];
+    (void)!ice_store_remove(append->options.catalog->store, deleted->file.path, NULL);
+  }
+}
+
 // Behind a network a refusal proves nothing either (docs/decisions/0008-remote-catalogs.md).
-static ice_status send(ice_table_append *append, const ice_table *table, ice_build *built, ice_append_outcome *outcome,
-                       ice_error *err) {
+static ice_status send(ice_table_append *append, const ice_table *table, ice_build *built,
+                       ice_append_outcome *outcome, ice_error *err) {
   ice_table_commit commit = {.ident = append->options.ident, .change = ice_build_change(built), .base = table};
   ice_status status = ice_catalog_commit(append->options.catalog, &commit, 1, err);
   if (status == ICE_OK) {
@@ -313,7 +241,7 @@ static ice_status send(ice_table_append *append, const ice_table *table, ice_bui
   if (status == ICE_COMMIT_UNKNOWN || append->options.catalog->remote) {
     remember_head(append, table->metadata);
   } else {
-    ice_build_discard(&append->committer, built);
+    discard(append, built);
   }
   return status == ICE_CONFLICT || status == ICE_COMMIT_UNKNOWN ? ICE_OK : status;
 }
@@ -327,14 +255,18 @@ ice_status ice_table_append_attempt(ice_table_append *append, ice_append_outcome
   ICE_TRY(ice_catalog_load_table(append->options.catalog, append->options.ident, &table, err));
   ICE_TRY(look_for_it(append, &table, &made, outcome, err));
   if (!made && !append->has_manifests) {
-    ICE_TRY(write_manifests(append, table.metadata, err));
+    ICE_TRY(write_manifests(append, &table, err));
   }
   // Without rows and without a number there is nothing to say.
-  if (made || (append->manifest_count == 0 && append->options.writer.size == 0)) {
+  bool nothing = append->manifest_count == 0 && append->options.writer.size == 0 && !append->options.replace;
+  if (made || nothing) {
     outcome->attempt = ICE_ATTEMPT_DONE;
     goto done;
   }
   append->attempts++;
+  if (append->options.replace) {
+    ICE_TRY(write_deleted(append, &table, err));
+  }
   ICE_TRY(build(append, &table, &built, err));
   ICE_TRY(send(append, &table, &built, outcome, err));
 done:

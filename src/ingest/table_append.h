@@ -7,6 +7,7 @@
 #define ICE_INGEST_TABLE_APPEND_H
 
 #include "ingest/commit.h"
+#include "ingest/manifest_merge.h"
 
 /// The property that remembers a writer's highest number: {"number": …, "snapshot-id": …}.
 #define ICE_PROPERTY_TOKEN ICE_STR("icesink.token.")
@@ -20,11 +21,13 @@ typedef struct ice_table_append_options {
   size_t file_count;
   ice_str writer;  ///< empty: no token
   int64_t number;
+  bool replace;                 ///< everything that the table has at the time of the commit goes
   const ice_property *summary;  ///< further entries of the snapshot's summary
   uint32_t summary_count;
 } ice_table_append_options;
 
-enum { ICE_APPEND_SPECS_MAX = 16 };
+/// Of the new files, and of data and delete files that a replacement deletes.
+enum { ICE_APPEND_MANIFESTS_MAX = 3 * ICE_MERGE_SPECS_MAX };
 
 /// One append over all its attempts. Ownership: the caller's storage; the options are borrowed while it lives.
 typedef struct ice_table_append {
@@ -33,9 +36,12 @@ typedef struct ice_table_append {
   ice_arena arena;
   char uuid[ICE_UUID_TEXT_SIZE + 1];
   int64_t snapshot_id;
-  ice_manifest_totals manifests[ICE_APPEND_SPECS_MAX];  ///< one per partition spec of the files
+  /// Of the new files, one per partition spec; behind them, those of an attempt that deletes what is there.
+  ice_manifest_totals manifests[ICE_APPEND_MANIFESTS_MAX];
   uint32_t manifest_count;
+  uint32_t deleted_count;
   bool has_manifests;
+  uint32_t name_number;  ///< of the next manifest's name
   uint32_t attempts;
   /// Some attempt may have been applied, on top of this head.
   bool unknown;

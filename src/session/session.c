@@ -71,6 +71,9 @@ void ice_session_close(ice_session *session) {
 void ice_session_stop(ice_session *session) { session->stop = true; }
 
 ice_status ice_session_reach(ice_session *session, bool create, ice_error *err) {
+  if (session->stop) {
+    return ice_error_set(err, ICE_CANCELLED, "the session was stopped");
+  }
   if (session->catalog) {
     return ICE_OK;
   }
@@ -82,7 +85,9 @@ ice_status ice_session_reach(ice_session *session, bool create, ice_error *err) 
   return ice_open_catalog(&options, &session->catalog, err);
 }
 
-ice_status ice_session_connect(ice_session *session, ice_error *err) { return ice_session_reach(session, false, err); }
+ice_status ice_session_connect(ice_session *session, ice_error *err) {
+  return ice_session_reach(session, false, err);
+}
 
 ice_status ice_session_wait(ice_session *session, int64_t ms, ice_error *err) {
   const ice_clock *clock = &ice_port_system()->clock;
@@ -125,8 +130,8 @@ ice_status ice_session_setting(const ice_session *session, const char *key, ice_
   ice_option_id id = ice_option_find(ice_str_of(key));
   if (id == ICE_OPTION_ID_COUNT) {
     const char *near = ice_option_suggest(ice_str_of(key));
-    return ice_error_set(err, ICE_INVALID_ARGUMENT, "there is no setting %s%s%s%s", key, near ? " (did you mean " : "",
-                         near ? near : "", near ? "?)" : "");
+    return ice_error_set(err, ICE_INVALID_ARGUMENT, "there is no setting %s%s%s%s", key,
+                         near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
   }
   const ice_setting *setting = ice_settings_get(&session->settings, id);
   bool secret = ice_option_get(id)->type == ICE_OPTION_SECRET;

@@ -33,7 +33,8 @@ static ice_status drive(ice_session *session, ice_table_append *append, ice_appe
     ice_observe_log(&session->observer, ICE_LOG_WARN, ICE_STR("An append was not decided; trying again"), &field, 1);
     ice_status stopped = ice_session_wait(session, ice_port_jitter(ice_port_system(), delay_ms), err);
     if (stopped != ICE_OK) {
-      return append->unknown ? ice_error_set(err, ICE_COMMIT_UNKNOWN, "stopped while an append was undecided") : stopped;
+      return append->unknown ? ice_error_set(err, ICE_COMMIT_UNKNOWN, "stopped while an append was undecided")
+                             : stopped;
     }
     delay_ms = delay_ms * 2 > DELAY_MAX_MS ? DELAY_MAX_MS : delay_ms * 2;
   }
@@ -65,6 +66,7 @@ static ice_status read_request(const ice_append_request *request, ice_arena *are
   out->summary_count = (uint32_t)request->summary_count;
   out->writer = ice_str_of(request->writer);
   out->number = request->number;
+  out->replace = request->overwrite;
   return ice_table_ident_parse(ice_str_of(request->table), &out->ident, err);
 }
 
@@ -97,8 +99,8 @@ ice_status ice_session_append(ice_session *session, const ice_append_request *re
   return status;
 }
 
-ice_status ice_session_token(ice_session *session, const char *table, const char *writer, bool *known, int64_t *number,
-                             ice_error *err) {
+ice_status ice_session_token(ice_session *session, const char *table, const char *writer, bool *known,
+                             int64_t *number, ice_error *err) {
   ice_table_ident ident;
   ice_table loaded;
   int64_t snapshot_id;

@@ -1,15 +1,14 @@
 #include "assembly/open_source.h"
 #include "assembly/preset.h"
-#include "base/map.h"
 #include "columnar/arrow.h"
 #include "pipeline/pipeline.h"
 #include "session/session_priv.h"
+#include "source/pushed_source.h"
 
 #include <icesink/decoder.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-enum { TOPICS_BYTES_MAX = 16 << 20, PARTITIONS_MAX = 1 << 20, KEY_MAX = 512 };
+enum { NAME_MAX_SIZE = 1 << 16 };
 
 struct ice_decoder {
   ice_session *session;
@@ -20,12 +19,7 @@ struct ice_decoder {
   ice_pipeline *pipeline;
   ice_pipeline_output output;
   ice_chunk chunk;
-  /// Topic partitions that records came from, so far; `places` finds them.
-  ice_source_partition *partitions;
-  uint32_t partition_count;
-  uint32_t partition_capacity;
-  ice_map places;
-  ice_arena arena;
+  ice_source *source;
 };
 
 // Opening -----------------------------------------------------------------------------------------------------------
@@ -64,13 +58,12 @@ ice_status ice_decoder_open(ice_session *session, ice_decoder **out, ice_error *
   }
   decoder->session = session;
   ice_bytes_init(&decoder->schema_text, ICE_REGISTRY_SCHEMA_MAX);
-  ice_arena_init(&decoder->arena, TOPICS_BYTES_MAX);
-  ice_map_init(&decoder->places, PARTITIONS_MAX);
   ice_chunk_init(&decoder->chunk);
   ice_status status = ICE_OK;
   ICE_TRY(ice_settings_require(&session->settings, ICE_OPTION_ID_NAME, err));
   ICE_TRY(ice_read_pipeline(&session->settings, &decoder->spec, err));
   ICE_TRY(ice_sink_tables_read(&session->settings, &decoder->spec, &decoder->tables, err));
+  ICE_TRY(ice_pushed_source_open(&decoder->source, err));
   ICE_TRY(open_pipeline(decoder, err));
   *out = decoder;
   decoder = NULL;
@@ -89,9 +82,7 @@ void ice_decoder_close(ice_decoder *decoder) {
   ice_pipeline_spec_deinit(&decoder->spec);
   ice_bytes_deinit(&decoder->schema_text);
   ice_chunk_deinit(&decoder->chunk);
-  ice_map_deinit(&decoder->places);
-  ice_arena_deinit(&decoder->arena);
-  free(decoder->partitions);
+  ice_source_destroy(decoder->source);
   free(decoder);
 }
 
@@ -117,7 +108,7 @@ static ice_status check_index(const ice_decoder *decoder, uint32_t index, ice_er
 ice_status ice_decoder_table(const ice_decoder *decoder, uint32_t index, ice_text *name, struct ArrowSchema *schema,
                              ice_error *err) {
   ice_bytes text;
-  ice_bytes_init(&text, KEY_MAX * 4);
+  ice_bytes_init(&text, NAME_MAX_SIZE);
   ice_status status = ICE_OK;
   ICE_TRY(check_index(decoder, index, err));
   if (schema) {
@@ -134,89 +125,22 @@ done:
 
 // Records -----------------------------------------------------------------------------------------------------------
 
-static ice_status add_partition(ice_decoder *decoder, const ice_kafka_record *record, ice_str key, ice_error *err) {
-  if (decoder->partition_count == decoder->partition_capacity) {
-    uint32_t capacity = decoder->partition_capacity == 0 ? 16 : decoder->partition_capacity * 2;
-    ice_source_partition *grown = realloc(decoder->partitions, capacity * sizeof *grown);
-    if (!grown) {
-      return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %u topic partitions", capacity);
-    }
-    decoder->partitions = grown;
-    decoder->partition_capacity = capacity;
+// Rows were lost: what comes after would be incomplete.
+static ice_status fail(ice_status status, ice_error *err) {
+  if (err) {
+    err->flags |= ICE_ERROR_FATAL;
   }
-  ice_source_partition *added = &decoder->partitions[decoder->partition_count];
-  *added = (ice_source_partition){.partition = record->partition};
-  ice_status status = ICE_OK;
-  ICE_TRY(ice_arena_copy_str(&decoder->arena, ice_str_of(record->topic), &added->topic, err));
-  // The value is the place, counted from 1.
-  ICE_TRY(ice_map_put(&decoder->places, key, (void *)(uintptr_t)(decoder->partition_count + 1), err));
-  decoder->partition_count++;
-done:
-  return status;
-}
-
-static ice_status find_partition(ice_decoder *decoder, const ice_kafka_record *record, uint32_t *out, ice_error *err) {
-  // Most records are of the partition of the one before.
-  if (*out < decoder->partition_count && decoder->partitions[*out].partition == record->partition &&
-      ice_str_equal_c(decoder->partitions[*out].topic, record->topic)) {
-    return ICE_OK;
-  }
-  char key[KEY_MAX];
-  int size = snprintf(key, sizeof key, "%s/%d", record->topic, record->partition);
-  if (size < 0 || (size_t)size >= sizeof key) {
-    return ice_error_set(err, ICE_LIMIT, "the topic's name is longer than Kafka allows");
-  }
-  ice_str name = ice_str_make(key, (size_t)size);
-  if (!ice_map_get(&decoder->places, name)) {
-    ice_status status = add_partition(decoder, record, name, err);
-    if (status != ICE_OK) {
-      return status;
-    }
-  }
-  *out = (uint32_t)((uintptr_t)ice_map_get(&decoder->places, name) - 1);
-  return ICE_OK;
-}
-
-static ice_status add_bytes(ice_chunk *chunk, const uint8_t *data, size_t data_size, uint32_t *at, int32_t *size,
-                            ice_error *err) {
-  *at = (uint32_t)chunk->data.size;
-  *size = -1;
-  if (!data) {
-    return ICE_OK;
-  }
-  if (data_size > ICE_CHUNK_BYTES_MAX) {
-    return ice_error_set(err, ICE_LIMIT, "a record of %zu bytes", data_size);
-  }
-  *size = (int32_t)data_size;
-  return ice_bytes_append(&chunk->data, data, data_size, err);
-}
-
-static ice_status fill_chunk(ice_decoder *decoder, const ice_kafka_record *records, size_t count, ice_error *err) {
-  uint32_t partition = UINT32_MAX;
-  ice_status status = ICE_OK;
-  ice_chunk_clear(&decoder->chunk);
-  for (size_t i = 0; i < count; i++) {
-    const ice_kafka_record *from = &records[i];
-    ice_record record = {.offset = from->offset, .timestamp_ms = from->timestamp_ms};
-    ICE_TRY(find_partition(decoder, from, &partition, err));
-    record.partition = partition;
-    ICE_TRY(add_bytes(&decoder->chunk, from->key, from->key_size, &record.key_at, &record.key_size, err));
-    ICE_TRY(add_bytes(&decoder->chunk, from->value, from->value_size, &record.value_at, &record.value_size, err));
-    ICE_TRY(ice_chunk_add_record(&decoder->chunk, &record, err));
-  }
-done:
   return status;
 }
 
 ice_status ice_decoder_add(ice_decoder *decoder, const ice_kafka_record *records, size_t count, ice_error *err) {
   ice_status status = ICE_OK;
-  ICE_TRY(fill_chunk(decoder, records, count, err));
+  ICE_TRY(ice_pushed_source_fill(decoder->source, records, count, &decoder->chunk, err));
   ICE_TRY(ice_pipeline_prepare(decoder->pipeline, &decoder->chunk, err));
-  status = ice_pipeline_process(decoder->pipeline, &decoder->chunk, decoder->partitions, &decoder->output, err);
+  status =
+      ice_pipeline_process(decoder->pipeline, &decoder->chunk, decoder->source->partitions, &decoder->output, err);
   // The output is unfinished then, and what was in it before cannot be told from what was added.
-  if (status != ICE_OK && err) {
-    err->flags |= ICE_ERROR_FATAL;
-  }
+  status = status == ICE_OK ? ICE_OK : fail(status, err);
 done:
   return status;
 }
@@ -228,12 +152,16 @@ ice_status ice_decoder_take(ice_decoder *decoder, uint32_t index, struct ArrowAr
     return status;
   }
   ice_batch *rows = rows_of(decoder, index);
-  ice_schema *schema = ice_schema_ref(rows->schema);
-  ICE_TRY(ice_arrow_export_batch(rows, out, err));
-  ICE_TRY(ice_batch_init(rows, schema, err));
-done:
-  ice_schema_unref(schema);
-  return status;
+  ice_batch fresh;
+  status = ice_batch_init(&fresh, rows->schema, err);
+  if (status != ICE_OK) {
+    return status;
+  }
+  ice_batch taken = *rows;
+  *rows = fresh;
+  status = ice_arrow_export_batch(&taken, out, err);
+  ice_batch_deinit(&taken);
+  return status == ICE_OK ? ICE_OK : fail(status, err);
 }
 
 ice_decoder_counts ice_decoder_get_counts(const ice_decoder *decoder) {

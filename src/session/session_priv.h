@@ -20,7 +20,7 @@ struct ice_session {
   ice_bytes log_line;
   ice_observer observer;
   _Atomic bool stop;
-  ice_budget budget;  ///< of all writers together
+  ice_budget budget;     ///< of all writers together
   ice_catalog *catalog;  ///< NULL until it is first needed
   /// Open writers, so that memory is taken back where most is held.
   ice_table_writer *writers[ICE_SESSION_WRITERS_MAX];
@@ -31,8 +31,8 @@ struct ice_session {
 ICE_MUST_CHECK ice_status ice_session_reach(ice_session *session, bool create, ice_error *err);
 
 /// Reach the catalog and load a table. `*ident` borrows from `name`.
-ICE_MUST_CHECK ice_status ice_session_load(ice_session *session, const char *name, ice_table_ident *ident, ice_table *out,
-                                           ice_error *err);
+ICE_MUST_CHECK ice_status ice_session_load(ice_session *session, const char *name, ice_table_ident *ident,
+                                           ice_table *out, ice_error *err);
 
 /// Make a text of `bytes`, which is empty afterwards, also on failure.
 ICE_MUST_CHECK ice_status ice_session_text(ice_bytes *bytes, ice_text *out, ice_error *err);

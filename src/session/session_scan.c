@@ -72,7 +72,8 @@ ice_status ice_session_scan(ice_session *session, const char *table, const char 
   }
   ice_status status = ICE_OK;
   ICE_TRY(ice_session_load(session, table, &ident, &self->table, err));
-  ICE_TRY(ice_table_scan_create(session->catalog, &self->table, names, (uint32_t)column_count, NULL, &self->scan, err));
+  ICE_TRY(
+      ice_table_scan_create(session->catalog, &self->table, names, (uint32_t)column_count, NULL, &self->scan, err));
   *out = (struct ArrowArrayStream){.get_schema = get_schema,
                                    .get_next = get_next,
                                    .get_last_error = get_last_error,

@@ -126,9 +126,8 @@ ice_status ice_session_list(ice_session *session, const char *name_space, ice_te
   ice_bytes_init(&text, ICE_SESSION_TEXT_MAX);
   ice_status status = ICE_OK;
   ICE_TRY(ice_session_reach(session, false, err));
-  ICE_TRY(name_space
-              ? ice_catalog_list_tables(session->catalog, ice_str_of(name_space), add_line, &text, err)
-              : ice_catalog_list_namespaces(session->catalog, add_line, &text, err));
+  ICE_TRY(name_space ? ice_catalog_list_tables(session->catalog, ice_str_of(name_space), add_line, &text, err)
+                     : ice_catalog_list_namespaces(session->catalog, add_line, &text, err));
   ICE_TRY(ice_session_text(&text, out, err));
 done:
   ice_bytes_deinit(&text);
@@ -155,7 +154,8 @@ done:
   return status;
 }
 
-ice_status ice_session_table_schema(ice_session *session, const char *table, struct ArrowSchema *out, ice_error *err) {
+ice_status ice_session_table_schema(ice_session *session, const char *table, struct ArrowSchema *out,
+                                    ice_error *err) {
   out->release = NULL;
   ice_table_ident ident;
   ice_table loaded;

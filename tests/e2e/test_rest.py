@@ -164,8 +164,8 @@ def disturbed(lake, server, seed, rounds, faults_per_run):
     counts = collections.Counter()
 
     def trouble(request):
-        # Configuration and start are asked for a few times at most, so most faults go to what follows.
-        if choose.random() > faults_per_run / 40:
+        # There are few commits among many requests, and they are what this is about.
+        if choose.random() > (0.3 if is_commit(request) else faults_per_run / 40):
             return None
         kind = choose.choice(["delay", "cut_request", "cut_reply", "cut_reply", "reset_reply", "repeat", "late"])
         amount = choose.uniform(0, 0.3) if kind in ("delay", "late") else choose.choice(
