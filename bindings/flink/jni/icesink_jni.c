@@ -427,7 +427,7 @@ static ice_status descriptions_copy(JNIEnv *env, jobjectArray files, description
 
 // Two numbers: whether it was done before, and the snapshot.
 static jlongArray session_append(JNIEnv *env, jclass owner, jlong session, jbyteArray table, jobjectArray files,
-                                 jbyteArray writer, jlong number, jbyteArray summary) {
+                                 jbyteArray writer, jlong number, jboolean overwrite, jbyteArray summary) {
   (void)owner;
   char *name = NULL;
   char *who = NULL;
@@ -445,6 +445,7 @@ static jlongArray session_append(JNIEnv *env, jclass owner, jlong session, jbyte
                                   .file_count = list.count,
                                   .writer = who,
                                   .number = number,
+                                  .overwrite = overwrite,
                                   .summary = entries.items,
                                   .summary_count = entries.count};
     status = ice_session_append(pointer_of(session), &request, &result, &err);
@@ -572,7 +573,7 @@ static jint register_methods(JNIEnv *env) {
       METHOD("createTable", "(J[B[B[I[B[B)V", session_create_table),
       METHOD("loadTable", "(J[B)[B", session_load_table),
       METHOD("token", "(J[B[B)[J", session_token),
-      METHOD("append", "(J[B[[B[BJ[B)[J", session_append),
+      METHOD("append", "(J[B[[B[BJZ[B)[J", session_append),
       METHOD("writerOpen", "(J[B[B[I)J", writer_open),
       METHOD("writerClose", "(J)V", writer_close),
       METHOD("writerAppend", "(JJ)V", writer_append),

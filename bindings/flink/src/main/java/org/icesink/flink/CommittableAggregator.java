@@ -7,9 +7,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.api.common.typeutils.base.array.BytePrimitiveArraySerializer;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.connector.sink2.CommittableMessage;
@@ -17,11 +19,14 @@ import org.apache.flink.streaming.api.connector.sink2.CommittableWithLineage;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.BoundedOneInput;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.operators.util.SimpleVersionedListState;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /**
  * Collects what all writers closed for a checkpoint into one committable, so that a checkpoint is one snapshot. Runs with
- * parallelism 1. Nothing waits here across a checkpoint: what came before its barrier goes on before it.
+ * parallelism 1. Of an append nothing waits here across a checkpoint: what came before its barrier goes on before it.
+ *
+ * <p>Where the sink overwrites, files are kept here, in state, until the input ends, and make the job's only commit.
  *
  * <p>The token's number is the checkpoint's id above a base. The base is 0 until Flink counts checkpoints anew under the id of
  * a job that the table knows already (a cluster that gives each of its jobs the same id; a savepoint from before the last
@@ -37,10 +42,11 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   private final IcesinkSink.Settings settings;
 
   private transient ListState<Long> baseState;
+  private transient ListState<WriteResult> keptState;
   private transient long base;
   private transient long lastCheckpointId;
   private transient boolean inputEnded;
-  private transient List<byte[]> files;
+  private transient List<WriteResult> results;
   private transient long fileCount;
   private transient long bytes;
   private transient long lastCheckpointBytes;
@@ -53,7 +59,7 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   @Override
   public void initializeState(StateInitializationContext context) throws Exception {
     super.initializeState(context);
-    files = new ArrayList<>();
+    results = new ArrayList<>();
     pendingFiles = new TreeMap<>();
     baseState =
         context
@@ -61,6 +67,14 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
             .getListState(new ListStateDescriptor<>("icesink-number-base", LongSerializer.INSTANCE));
     Iterator<Long> restored = baseState.get().iterator();
     base = restored.hasNext() ? restored.next() : 0;
+    keptState =
+        new SimpleVersionedListState<>(
+            context
+                .getOperatorStateStore()
+                .getListState(
+                    new ListStateDescriptor<>("icesink-kept-files", BytePrimitiveArraySerializer.INSTANCE)),
+            WriteResultSerializer.INSTANCE);
+    keptState.get().forEach(this::add);
     lastCheckpointId = context.getRestoredCheckpointId().orElse(0);
     startAboveTable();
     getMetricGroup().gauge("lastCheckpointSize", () -> lastCheckpointBytes);
@@ -98,23 +112,27 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   public void snapshotState(StateSnapshotContext context) throws Exception {
     super.snapshotState(context);
     baseState.update(List.of(base));
+    keptState.update(results);
   }
 
   @Override
   public void processElement(StreamRecord<CommittableMessage<WriteResult>> element) {
     // Summaries are for Flink's committer; the barrier says as well that all of a checkpoint came.
     if (element.getValue() instanceof CommittableWithLineage) {
-      WriteResult result = ((CommittableWithLineage<WriteResult>) element.getValue()).getCommittable();
-      files.add(result.files);
-      fileCount += result.fileCount;
-      bytes += result.bytes;
+      add(((CommittableWithLineage<WriteResult>) element.getValue()).getCommittable());
     }
+  }
+
+  private void add(WriteResult result) {
+    results.add(result);
+    fileCount += result.fileCount;
+    bytes += result.bytes;
   }
 
   @Override
   public void prepareSnapshotPreBarrier(long checkpointId) {
     lastCheckpointId = Math.max(lastCheckpointId, checkpointId);
-    if (!inputEnded) {
+    if (!inputEnded && !settings.overwrites()) {
       emit(checkpointId);
     }
   }
@@ -127,7 +145,8 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
 
   private void emit(long checkpointId) {
     lastCheckpointBytes = bytes;
-    if (files.isEmpty()) {
+    // An overwrite without rows empties the table.
+    if (results.isEmpty() && !settings.overwrites()) {
       return;
     }
     IcesinkCommittable committable =
@@ -137,12 +156,13 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
             getOperatorID().toString(),
             checkpointId,
             base + checkpointId,
-            List.copyOf(files),
+            settings.overwrites(),
+            results.stream().map(result -> result.files).collect(Collectors.toList()),
             fileCount);
     output.collect(new StreamRecord<>(FlinkLine.summary(checkpointId)));
     output.collect(new StreamRecord<>(new CommittableWithLineage<>(committable, checkpointId, 0)));
     pendingFiles.put(checkpointId, fileCount);
-    files.clear();
+    results.clear();
     fileCount = 0;
     bytes = 0;
   }

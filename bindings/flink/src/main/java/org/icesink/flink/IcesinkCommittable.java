@@ -11,6 +11,7 @@ public final class IcesinkCommittable {
   private final String operatorId;
   private final long checkpointId;
   private final long number;
+  private final boolean overwrites;
   private final List<byte[]> files;
   private final long fileCount;
 
@@ -25,6 +26,7 @@ public final class IcesinkCommittable {
       String operatorId,
       long checkpointId,
       long number,
+      boolean overwrites,
       List<byte[]> files,
       long fileCount) {
     this.sink = sink;
@@ -32,6 +34,7 @@ public final class IcesinkCommittable {
     this.operatorId = operatorId;
     this.checkpointId = checkpointId;
     this.number = number;
+    this.overwrites = overwrites;
     this.files = files;
     this.fileCount = fileCount;
   }
@@ -54,6 +57,11 @@ public final class IcesinkCommittable {
 
   long number() {
     return number;
+  }
+
+  /** Whether these files replace everything that the table has. */
+  boolean overwrites() {
+    return overwrites;
   }
 
   List<byte[]> files() {

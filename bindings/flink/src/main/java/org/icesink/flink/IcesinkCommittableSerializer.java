@@ -27,6 +27,7 @@ final class IcesinkCommittableSerializer implements SimpleVersionedSerializer<Ic
     out.writeUTF(committable.operatorId());
     out.writeLong(committable.checkpointId());
     out.writeLong(committable.number());
+    out.writeBoolean(committable.overwrites());
     out.writeLong(committable.fileCount());
     out.writeInt(committable.files().size());
     for (byte[] files : committable.files()) {
@@ -44,6 +45,7 @@ final class IcesinkCommittableSerializer implements SimpleVersionedSerializer<Ic
     String operatorId = in.readUTF();
     long checkpointId = in.readLong();
     long number = in.readLong();
+    boolean overwrites = in.readBoolean();
     long fileCount = in.readLong();
     int count = Fields.readCount(in);
     List<byte[]> files = new ArrayList<>();
@@ -51,6 +53,6 @@ final class IcesinkCommittableSerializer implements SimpleVersionedSerializer<Ic
       files.add(Fields.readBytes(in));
     }
     Fields.checkEnd("a committable", in);
-    return new IcesinkCommittable(sink, jobId, operatorId, checkpointId, number, files, fileCount);
+    return new IcesinkCommittable(sink, jobId, operatorId, checkpointId, number, overwrites, files, fileCount);
   }
 }

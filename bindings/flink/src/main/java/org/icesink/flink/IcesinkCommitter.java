@@ -20,16 +20,23 @@ final class IcesinkCommitter implements Committer<IcesinkCommittable> {
   private static final Logger LOG = LoggerFactory.getLogger(IcesinkCommitter.class);
   private static final long NANOS_PER_MILLI = 1_000_000;
 
-  private final IcesinkSink.Settings settings;
+  /** Makes the snapshot; false where it was made before. */
+  interface Appender extends AutoCloseable {
+    boolean append(IcesinkCommittable committable) throws IcesinkException;
+
+    @Override
+    void close();
+  }
+
+  private final Appender appender;
   /** By the token's name, the lowest number that is to be tried again. */
   private final Map<String, Long> unresolved = new HashMap<>();
 
-  private Session session;
   private volatile long commitMillis;
   private volatile long pendingFiles;
 
-  IcesinkCommitter(IcesinkSink.Settings settings, MetricGroup metrics) {
-    this.settings = settings;
+  IcesinkCommitter(Appender appender, MetricGroup metrics) {
+    this.appender = appender;
     metrics.gauge("commitDuration", () -> commitMillis);
     metrics.gauge("pendingFiles", () -> pendingFiles);
   }
@@ -56,7 +63,9 @@ final class IcesinkCommitter implements Committer<IcesinkCommittable> {
     }
     long start = System.nanoTime();
     try {
-      if (!append(committable)) {
+      boolean appended = appender.append(committable);
+      LOG.info("{} {}", committable, appended ? "is in the table" : "was in the table before");
+      if (!appended) {
         request.signalAlreadyCommitted();
       }
     } catch (IcesinkException e) {
@@ -74,26 +83,8 @@ final class IcesinkCommitter implements Committer<IcesinkCommittable> {
     pendingFiles -= committable.fileCount();
   }
 
-  private boolean append(IcesinkCommittable committable) throws IcesinkException {
-    // Opened late: of all parallel committers one has something to do.
-    if (session == null) {
-      session = Session.open(settings.session());
-    }
-    boolean appended =
-        session.append(
-            settings.table(),
-            committable.files(),
-            committable.writer(),
-            committable.number(),
-            committable.summary());
-    LOG.info("{} {} table {}", committable, appended ? "is in" : "was before in", settings.table());
-    return appended;
-  }
-
   @Override
   public void close() {
-    if (session != null) {
-      session.close();
-    }
+    appender.close();
   }
 }

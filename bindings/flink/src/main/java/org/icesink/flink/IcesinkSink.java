@@ -9,12 +9,14 @@ import org.apache.flink.api.connector.sink2.Committer;
 import org.apache.flink.api.connector.sink2.CommitterInitContext;
 import org.apache.flink.api.connector.sink2.SupportsCommitter;
 import org.apache.flink.api.connector.sink2.WriterInitContext;
+import org.apache.flink.api.connector.source.Boundedness;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
 import org.apache.flink.streaming.api.connector.sink2.CommittableMessage;
 import org.apache.flink.streaming.api.connector.sink2.CommittableMessageTypeInfo;
 import org.apache.flink.streaming.api.connector.sink2.SupportsPreCommitTopology;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.DataStreamSink;
+import org.apache.flink.streaming.api.transformations.WithBoundedness;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.types.logical.RowType;
 
@@ -43,12 +45,14 @@ public final class IcesinkSink extends FlinkLine.RowSink
     private final String table;
     private final String name;
     private final RowType rowType;
+    private final boolean overwrite;
     private final HashMap<String, String> session;
 
     private Settings(Builder builder) {
       table = Objects.requireNonNull(builder.table, "a sink needs a table");
       name = builder.name == null ? builder.table : builder.name;
       rowType = Objects.requireNonNull(builder.rowType, "a sink needs the type of its rows");
+      overwrite = builder.overwrite;
       session = new HashMap<>(builder.settings);
     }
 
@@ -62,6 +66,10 @@ public final class IcesinkSink extends FlinkLine.RowSink
 
     RowType rowType() {
       return rowType;
+    }
+
+    boolean overwrites() {
+      return overwrite;
     }
 
     Map<String, String> session() {
@@ -87,6 +95,12 @@ public final class IcesinkSink extends FlinkLine.RowSink
    * stream.sinkTo(sink)} distributes nothing, and needs a uid.)
    */
   public DataStreamSink<RowData> sinkTo(DataStream<RowData> rows) throws IOException {
+    if (settings.overwrite && isUnbounded(rows)) {
+      throw new IllegalStateException(
+          "an overwrite replaces the table in one commit at the end of its input, and the input of sink "
+              + settings.name
+              + " has no end; append, or read a bounded source");
+    }
     DataStream<RowData> distributed = rows;
     if (distribution == Distribution.HASH) {
       PartitionKey key = PartitionKey.load(settings);
@@ -96,6 +110,14 @@ public final class IcesinkSink extends FlinkLine.RowSink
     return distributed.sinkTo(this).name(uid).uid(uid);
   }
 
+  private static boolean isUnbounded(DataStream<?> rows) {
+    return rows.getTransformation().getTransitivePredecessors().stream()
+        .anyMatch(
+            transformation ->
+                transformation instanceof WithBoundedness
+                    && ((WithBoundedness) transformation).getBoundedness() != Boundedness.BOUNDED);
+  }
+
   @Override
   public IcesinkSinkWriter createWriter(WriterInitContext context) throws IOException {
     return IcesinkSinkWriter.open(settings, context.metricGroup());
@@ -103,7 +125,7 @@ public final class IcesinkSink extends FlinkLine.RowSink
 
   @Override
   public Committer<IcesinkCommittable> createCommitter(CommitterInitContext context) {
-    return new IcesinkCommitter(settings, context.metricGroup());
+    return new IcesinkCommitter(new TableAppender(settings), context.metricGroup());
   }
 
   @Override
@@ -146,6 +168,7 @@ public final class IcesinkSink extends FlinkLine.RowSink
     private String name;
     private RowType rowType;
     private Distribution distribution = Distribution.NONE;
+    private boolean overwrite;
 
     private Builder() {}
 
@@ -169,6 +192,12 @@ public final class IcesinkSink extends FlinkLine.RowSink
 
     public Builder distribution(Distribution value) {
       distribution = value;
+      return this;
+    }
+
+    /** In a bounded job: replace everything that the table has, in the one commit at its end. */
+    public Builder overwrite(boolean value) {
+      overwrite = value;
       return this;
     }
 

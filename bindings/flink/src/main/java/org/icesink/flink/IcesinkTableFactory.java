@@ -79,11 +79,12 @@ public final class IcesinkTableFactory implements DynamicTableSinkFactory {
             .settings(settings);
     options.getOptional(NAME).ifPresent(builder::name);
     try {
-      return new IcesinkTableSink(
-          builder.build(), options.getOptional(FactoryUtil.SINK_PARALLELISM).orElse(null));
+      // Types are checked now; the sink is made when it is known whether it overwrites.
+      builder.build();
     } catch (IllegalArgumentException e) {
       throw new ValidationException(e.getMessage(), e);
     }
+    return new IcesinkTableSink(builder, options.getOptional(FactoryUtil.SINK_PARALLELISM).orElse(null));
   }
 
   // Every other option is the library's, which knows the keys: it says here what it would say in each task. A client on another

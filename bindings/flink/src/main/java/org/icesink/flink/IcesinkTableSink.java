@@ -2,22 +2,25 @@ package org.icesink.flink;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.DataStreamSink;
+import org.apache.flink.table.api.ValidationException;
 import org.apache.flink.table.connector.ChangelogMode;
+import org.apache.flink.table.connector.ProviderContext;
 import org.apache.flink.table.connector.sink.DataStreamSinkProvider;
 import org.apache.flink.table.connector.sink.DynamicTableSink;
-import org.apache.flink.table.connector.ProviderContext;
-import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.table.connector.sink.abilities.SupportsOverwrite;
 import org.apache.flink.table.data.RowData;
 
 /** The sink as a table of SQL. */
-final class IcesinkTableSink implements DynamicTableSink {
-  private final IcesinkSink sink;
+final class IcesinkTableSink implements DynamicTableSink, SupportsOverwrite {
+  private final IcesinkSink.Builder builder;
   private final Integer parallelism;
+  private boolean overwrite;
 
   /** @param parallelism null: that of the job */
-  IcesinkTableSink(IcesinkSink sink, Integer parallelism) {
-    this.sink = sink;
+  IcesinkTableSink(IcesinkSink.Builder builder, Integer parallelism) {
+    this.builder = builder;
     this.parallelism = parallelism;
   }
 
@@ -27,7 +30,18 @@ final class IcesinkTableSink implements DynamicTableSink {
   }
 
   @Override
+  public void applyOverwrite(boolean value) {
+    overwrite = value;
+  }
+
+  @Override
   public SinkRuntimeProvider getSinkRuntimeProvider(Context context) {
+    if (overwrite && !context.isBounded()) {
+      throw new ValidationException(
+          "INSERT OVERWRITE replaces the table in one commit at the end of its input: it needs batch mode"
+              + " (SET 'execution.runtime-mode' = 'batch')");
+    }
+    IcesinkSink sink = builder.overwrite(overwrite).build();
     // Not a SinkV2Provider: uids come from the sink's name, whatever the planner calls its nodes.
     return new DataStreamSinkProvider() {
       @Override
@@ -44,7 +58,9 @@ final class IcesinkTableSink implements DynamicTableSink {
 
   @Override
   public DynamicTableSink copy() {
-    return new IcesinkTableSink(sink, parallelism);
+    IcesinkTableSink copy = new IcesinkTableSink(builder, parallelism);
+    copy.overwrite = overwrite;
+    return copy;
   }
 
   @Override

@@ -35,7 +35,7 @@ final class Native {
   static native long[] token(long session, byte[] table, byte[] writer) throws IcesinkException;
 
   static native long[] append(
-      long session, byte[] table, byte[][] files, byte[] writer, long number, byte[] summary)
+      long session, byte[] table, byte[][] files, byte[] writer, long number, boolean overwrite, byte[] summary)
       throws IcesinkException;
 
   static native long writerOpen(long session, byte[] table, byte[] names, int[] shape) throws IcesinkException;

@@ -81,19 +81,19 @@ public final class Session implements AutoCloseable {
     return number.length == 0 ? OptionalLong.empty() : OptionalLong.of(number[0]);
   }
 
-  /** Puts files into a table in one snapshot; false where the token says that it was done before. */
-  boolean append(String table, List<byte[]> files, String writer, long number, Map<String, String> summary)
-      throws IcesinkException {
+  /** Puts the files of a committable into a table in one snapshot; false where its token says that it was done before. */
+  boolean append(String table, IcesinkCommittable committable) throws IcesinkException {
     long[] result =
         call(
             session ->
                 Native.append(
                     session,
                     Texts.utf8(table),
-                    files.toArray(new byte[0][]),
-                    Texts.utf8(writer),
-                    number,
-                    Texts.join(summary)));
+                    committable.files().toArray(new byte[0][]),
+                    Texts.utf8(committable.writer()),
+                    committable.number(),
+                    committable.overwrites(),
+                    Texts.join(committable.summary())));
     return result[0] == 0;
   }
 

@@ -1,19 +1,24 @@
 package org.icesink.flink;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.MapFunction;
@@ -22,6 +27,8 @@ import org.apache.flink.api.connector.sink2.Committer;
 import org.apache.flink.api.connector.sink2.CommitterInitContext;
 import org.apache.flink.api.connector.sink2.SupportsCommitter;
 import org.apache.flink.api.connector.sink2.WriterInitContext;
+import org.apache.flink.api.connector.source.Boundedness;
+import org.apache.flink.api.connector.source.lib.NumberSequenceSource;
 import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
@@ -98,6 +105,7 @@ final class ExactlyOnceTest {
   private static volatile Trouble trouble;
   private static final AtomicInteger COMMITS_TO_FAIL = new AtomicInteger();
   private static final AtomicInteger COMMITS = new AtomicInteger();
+  private static volatile boolean refuseCommits;
 
   @TempDir Path directory;
   private Lake lake;
@@ -107,6 +115,7 @@ final class ExactlyOnceTest {
     trouble = new Trouble(0, 0);
     COMMITS_TO_FAIL.set(0);
     COMMITS.set(0);
+    refuseCommits = false;
     lake = new Lake(directory);
     lake.createTable(TABLE, ROWS);
   }
@@ -186,6 +195,9 @@ final class ExactlyOnceTest {
         @Override
         public void commit(Collection<CommitRequest<IcesinkCommittable>> requests)
             throws IOException, InterruptedException {
+          if (refuseCommits) {
+            throw new IOException("injected failure before a commit");
+          }
           committer.commit(requests);
           COMMITS.addAndGet(requests.size());
           if (!requests.isEmpty() && COMMITS_TO_FAIL.getAndDecrement() > 0) {
@@ -273,6 +285,91 @@ final class ExactlyOnceTest {
     }
     assertEquals(3, jobs.size(), "jobs that committed");
     assertEquals(1, operators.size(), "the operator's id is the name's");
+  }
+
+  /** A checkpoint that is complete, and a job that ends before it has committed it: the next job commits it for the first. */
+  @Test
+  void whatAnEarlierJobLeftIsCommittedUnderItsId() throws Exception {
+    int count = 20_000;
+    Path checkpoints = directory.resolve("checkpoints");
+    refuseCommits = true;
+    StreamExecutionEnvironment first =
+        streaming(
+            2,
+            c -> {
+              c.setString("restart-strategy.type", "none");
+              c.setString("execution.checkpointing.dir", checkpoints.toUri().toString());
+              c.setString("execution.checkpointing.storage", "filesystem");
+              c.setString("execution.checkpointing.externalized-checkpoint-retention", "RETAIN_ON_CANCELLATION");
+            });
+    rows(first, count, 8_000).sinkTo(new ForgetfulSink(sink())).uid("sink");
+    JobClient job = first.executeAsync("never commits");
+    assertThrows(ExecutionException.class, () -> job.getJobExecutionResult().get(60, TimeUnit.SECONDS));
+    assertEquals(0, snapshots());
+
+    refuseCommits = false;
+    StreamExecutionEnvironment next = restored(3, newestCheckpoint(checkpoints));
+    rows(next, count, 0).sinkTo(new ForgetfulSink(sink())).uid("sink");
+    JobID nextJob = next.execute("commits").getJobID();
+    JsonNode table = lake.read(TABLE);
+    Lake.assertIdsOnce(table, count);
+    Lake.assertFlinkSnapshots(table);
+    assertEquals(job.getJobID().toString(), table.get("snapshots").get(0).get("flink.job-id").asText());
+    int last = table.get("snapshots").size() - 1;
+    assertEquals(nextJob.toString(), table.get("snapshots").get(last).get("flink.job-id").asText());
+  }
+
+  private static String newestCheckpoint(Path checkpoints) throws IOException {
+    try (Stream<Path> files = Files.walk(checkpoints)) {
+      return files
+          .filter(file -> file.endsWith("_metadata"))
+          .map(Path::getParent)
+          .max(Comparator.comparingInt(d -> Integer.parseInt(d.getFileName().toString().substring("chk-".length()))))
+          .orElseThrow()
+          .toUri()
+          .toString();
+    }
+  }
+
+  @Test
+  void anOverwriteIsOneCommitThroughFailures() throws Exception {
+    StreamExecutionEnvironment before = streaming(1, c -> {});
+    sink().sinkTo(rows(before, 100, 0));
+    before.execute("what is replaced");
+    int snapshots = snapshots();
+
+    trouble = new Trouble(5, 3);
+    StreamExecutionEnvironment environment = streaming(2, c -> {});
+    IcesinkSink overwriting =
+        IcesinkSink.builder()
+            .table(TABLE)
+            .name("test")
+            .rowType(ROWS)
+            .settings(lake.settings())
+            .overwrite(true)
+            .build();
+    overwriting.sinkTo(rows(environment, 20_000, 10_000));
+    environment.execute("overwrite");
+    assertEquals(3, trouble.failures, "injected failures");
+    JsonNode table = lake.read(TABLE);
+    Lake.assertIdsOnce(table, 20_000);
+    assertEquals(snapshots + 1, table.get("snapshots").size());
+
+    StreamExecutionEnvironment unbounded = streaming(1, c -> {});
+    DataStream<RowData> endless =
+        unbounded
+            .fromSource(new NumberSequenceSource(0, 1) {
+                  private static final long serialVersionUID = 1L;
+
+                  @Override
+                  public Boundedness getBoundedness() {
+                    return Boundedness.CONTINUOUS_UNBOUNDED;
+                  }
+                }, WatermarkStrategy.noWatermarks(), "endless")
+            .map(new ToRow())
+            .returns(InternalTypeInfo.of(ROWS));
+    IllegalStateException error = assertThrows(IllegalStateException.class, () -> overwriting.sinkTo(endless));
+    assertTrue(error.getMessage().contains("has no end"), error.getMessage());
   }
 
   private static StreamExecutionEnvironment restored(int parallelism, String savepoint) {

@@ -43,7 +43,8 @@ final class RowBatchTest {
         batch.add(row);
       }
       writer.append(batch);
-      session.append(TABLE, List.of(writer.finish()), "test", 1, Map.of());
+      session.append(
+          TABLE, new IcesinkCommittable("test", "job", "operator", 1, 1, false, List.of(writer.finish()), 1));
     }
     return lake.read(TABLE).get("rows");
   }

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 final class SerializerTest {
   private static final IcesinkCommittable COMMITTABLE =
       new IcesinkCommittable(
-          "sïnk", "a1", "b2", 7, 1007, List.of(new byte[] {1, 2, 3}, new byte[0], new byte[] {-1}), 4);
+          "sïnk", "a1", "b2", 7, 1007, true, List.of(new byte[] {1, 2, 3}, new byte[0], new byte[] {-1}), 4);
 
   @Test
   void committableComesBackWhole() throws IOException {
@@ -24,6 +24,7 @@ final class SerializerTest {
     assertEquals("b2", back.operatorId());
     assertEquals(7, back.checkpointId());
     assertEquals(1007, back.number());
+    assertTrue(back.overwrites());
     assertEquals(4, back.fileCount());
     assertEquals("sïnk.a1.b2", back.writer());
     assertEquals(3, back.files().size());
@@ -53,7 +54,7 @@ final class SerializerTest {
     byte[] stored = {
       0, 1, 's', 0, 1, 'j', 0, 1, 'o', // sink, job, operator
       0, 0, 0, 0, 0, 0, 0, 5, // checkpoint
-      0, 0, 0, 0, 0, 0, 0, 6, // number
+      0, 0, 0, 0, 0, 0, 0, 6, 0, // number, no overwrite
       0, 0, 0, 0, 0, 0, 0, 1, // files
       0, 0, 0, 1, 0, 0, 0, 2, 42, 43 // one description
     };

@@ -51,6 +51,10 @@ final class SessionTest {
     }
   }
 
+  private static IcesinkCommittable committable(long number, byte[] files) {
+    return new IcesinkCommittable("w", "größer", "o", number, number, false, List.of(files), 1);
+  }
+
   @Test
   void anUnknownSettingIsAnExceptionWithTheLibrarysText() {
     IcesinkException error =
@@ -102,16 +106,16 @@ final class SessionTest {
     Lake lake = new Lake(directory);
     lake.createTable("db.t", ROWS);
     try (Session session = lake.session()) {
-      List<byte[]> files = List.of(write(session, "db.t", row(0, "a"), row(1, "ü\uD83D\uDE00\0")));
-      assertEquals(OptionalLong.empty(), session.token("db.t", "w"));
-      assertTrue(session.append("db.t", files, "w", 3, Map.of("note", "größer")));
-      assertFalse(session.append("db.t", files, "w", 3, Map.of()));
-      assertEquals(OptionalLong.of(3), session.token("db.t", "w"));
+      IcesinkCommittable files = committable(3, write(session, "db.t", row(0, "a"), row(1, "ü\uD83D\uDE00\0")));
+      assertEquals(OptionalLong.empty(), session.token("db.t", files.writer()));
+      assertTrue(session.append("db.t", files));
+      assertFalse(session.append("db.t", files));
+      assertEquals(OptionalLong.of(3), session.token("db.t", files.writer()));
     }
     JsonNode table = lake.read("db.t");
     Lake.assertIdsOnce(table, 2);
     assertEquals(1, table.get("snapshots").size());
-    assertEquals("größer", table.get("snapshots").get(0).get("note").asText());
+    assertEquals("größer", table.get("snapshots").get(0).get("flink.job-id").asText());
     assertEquals(
         List.of("a", "ü\uD83D\uDE00\0"), List.of(text(table, 0), text(table, 1)), "texts beyond JNI's own strings");
   }
@@ -133,7 +137,7 @@ final class SessionTest {
       IcesinkException error =
           assertThrows(
               IcesinkException.class,
-              () -> session.append("db.t", List.of(new byte[] {1, 2, 3}), "w", 1, Map.of()));
+              () -> session.append("db.t", committable(1, new byte[] {1, 2, 3})));
       assertEquals("CORRUPT", error.status());
     }
   }

@@ -189,6 +189,27 @@ final class SqlTest {
   }
 
   @Test
+  void overwriteReplacesTheWholeTable() throws Exception {
+    RowType type = (RowType) DataTypes.ROW(DataTypes.FIELD("id", DataTypes.BIGINT())).getLogicalType();
+    lake.createTable("db.whole", type);
+    TableEnvironment sql = batch();
+    sql.executeSql("CREATE TABLE whole (id BIGINT)" + lake.with("db.whole"));
+    insert(sql, "INSERT INTO whole VALUES (7), (8), (9)");
+    insert(sql, "INSERT OVERWRITE whole VALUES (0), (1)");
+    JsonNode table = lake.read("db.whole");
+    Lake.assertIdsOnce(table, 2);
+    assertEquals("overwrite", table.get("snapshots").get(1).get("operation").asText());
+    insert(sql, "INSERT INTO whole VALUES (2)");
+    Lake.assertIdsOnce(lake.read("db.whole"), 3);
+    insert(sql, "INSERT OVERWRITE whole SELECT id FROM (VALUES (1)) AS t (id) WHERE id > 1");
+    assertEquals(0, lake.read("db.whole").get("rows").size());
+
+    TableEnvironment streaming = TableEnvironment.create(EnvironmentSettings.inStreamingMode());
+    streaming.executeSql("CREATE TABLE whole (id BIGINT)" + lake.with("db.whole"));
+    assertTrue(failure(streaming, "INSERT OVERWRITE whole VALUES (5)").contains("needs batch mode"));
+  }
+
+  @Test
   void wrongOptionsAreRefusedByName() {
     TableEnvironment sql = batch();
     sql.executeSql("CREATE TABLE upserted (id BIGINT)" + lake.with("db.t", "write.upsert.enabled", "true"));
