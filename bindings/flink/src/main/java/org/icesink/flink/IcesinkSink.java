@@ -18,7 +18,10 @@ import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.DataStreamSink;
 import org.apache.flink.streaming.api.transformations.WithBoundedness;
 import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
+import org.apache.flink.table.types.DataType;
 import org.apache.flink.table.types.logical.RowType;
+import org.apache.flink.types.Row;
 
 /**
  * Appends rows to an Iceberg table, exactly once with Flink's checkpoints: parallel writers make data files, and one committer
@@ -108,6 +111,19 @@ public final class IcesinkSink extends FlinkLine.RowSink
     }
     String uid = "icesink " + settings.name;
     return distributed.sinkTo(this).name(uid).uid(uid);
+  }
+
+  /** The same for {@code Row}, with fields of the types that {@code type} names and converts from. */
+  public DataStreamSink<RowData> sinkTo(DataStream<Row> rows, DataType type) throws IOException {
+    if (!type.getLogicalType().copy(true).equals(settings.rowType.copy(true))) {
+      throw new IllegalArgumentException(
+          "rows of " + type.getLogicalType() + " are not those of the sink, " + settings.rowType);
+    }
+    return sinkTo(
+        rows.map(new RowConverter(type))
+            .name("icesink rows " + settings.name)
+            .uid("icesink rows " + settings.name)
+            .returns(InternalTypeInfo.of(settings.rowType)));
   }
 
   private static boolean isUnbounded(DataStream<?> rows) {

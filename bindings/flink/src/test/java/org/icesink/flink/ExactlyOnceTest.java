@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -20,6 +22,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.apache.flink.api.common.JobID;
+import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.api.common.typeinfo.Types;
@@ -50,9 +53,12 @@ import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.runtime.typeutils.ExternalTypeInfo;
 import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
+import org.apache.flink.table.types.DataType;
 import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.test.junit5.MiniClusterExtension;
+import org.apache.flink.types.Row;
 import org.apache.flink.util.IOUtils;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -387,6 +393,55 @@ final class ExactlyOnceTest {
     while (snapshots() < count) {
       assertTrue(System.nanoTime() < deadline, "no " + count + " snapshots in a minute");
       Thread.sleep(50);
+    }
+  }
+
+  @Test
+  void rowsOfTheDataStreamApiAreTaken() throws Exception {
+    DataType type =
+        DataTypes.ROW(
+            DataTypes.FIELD("id", DataTypes.BIGINT().notNull()), DataTypes.FIELD("text", DataTypes.STRING()));
+    StreamExecutionEnvironment environment = streaming(2, c -> {});
+    DataStream<Row> rows =
+        environment
+            .fromSource(new NumberSequenceSource(0, 999), WatermarkStrategy.noWatermarks(), "numbers")
+            .map(ExactlyOnceTest::row)
+            .returns(ExternalTypeInfo.<Row>of(type));
+    sink().sinkTo(rows, type);
+    environment.execute("rows");
+    JsonNode table = lake.read(TABLE);
+    Lake.assertIdsOnce(table, 1000);
+    for (JsonNode row : table.get("rows")) {
+      assertEquals("row " + row.get("id").asLong(), row.get("text").asText());
+    }
+  }
+
+  private static Row row(Long id) {
+    return Row.of(id, "row " + id);
+  }
+
+  /** A catalog that takes the connection and says nothing: the tasks wait in native calls, and must not keep the job. */
+  @Test
+  void aJobThatWaitsForTheCatalogIsCancelled() throws Exception {
+    try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+      StreamExecutionEnvironment environment = streaming(2, c -> {});
+      IcesinkSink.builder()
+          .table(TABLE)
+          .rowType(ROWS)
+          .setting("catalog.type", "rest")
+          .setting("catalog.uri", "http://127.0.0.1:" + silent.getLocalPort())
+          .build()
+          .sinkTo(rows(environment, 1000, 0));
+      JobClient job = environment.executeAsync("waits");
+      silent.accept();
+      Thread.sleep(500);
+      long start = System.nanoTime();
+      job.cancel().get(30, TimeUnit.SECONDS);
+      while (!job.getJobStatus().get(30, TimeUnit.SECONDS).isGloballyTerminalState()) {
+        assertTrue(System.nanoTime() - start < TimeUnit.SECONDS.toNanos(10), "not cancelled in 10 s");
+        Thread.sleep(20);
+      }
+      assertEquals(JobStatus.CANCELED, job.getJobStatus().get(30, TimeUnit.SECONDS));
     }
   }
 
