@@ -10,8 +10,10 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.typeutils.base.BooleanSerializer;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.api.common.typeutils.base.array.BytePrimitiveArraySerializer;
+import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.connector.sink2.CommittableMessage;
@@ -43,6 +45,8 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
 
   private transient ListState<Long> baseState;
   private transient ListState<WriteResult> keptState;
+  private transient ListState<Boolean> endedState;
+  private transient boolean endedBefore;
   private transient long base;
   private transient long lastCheckpointId;
   private transient boolean inputEnded;
@@ -75,6 +79,11 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
                     new ListStateDescriptor<>("icesink-kept-files", BytePrimitiveArraySerializer.INSTANCE)),
             WriteResultSerializer.INSTANCE);
     keptState.get().forEach(this::add);
+    endedState =
+        context
+            .getOperatorStateStore()
+            .getListState(new ListStateDescriptor<>("icesink-input-ended", BooleanSerializer.INSTANCE));
+    endedState.get().forEach(ended -> endedBefore |= ended);
     lastCheckpointId = context.getRestoredCheckpointId().orElse(0);
     startAboveTable();
     getMetricGroup().gauge("lastCheckpointSize", () -> lastCheckpointBytes);
@@ -94,10 +103,12 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
       if (getRuntimeContext().getTaskInfo().getAttemptNumber() > 0) {
         return;
       }
-      throw new IcesinkException(
-          "ALREADY_EXISTS",
-          "table " + settings.table() + " has the rows of sink " + settings.name() + " of a job with the id "
-              + jobId() + " already; start the job with another id, or give the sink another name");
+      // A further attempt would take that run's commit for its own.
+      throw new SuppressRestartsException(
+          new IcesinkException(
+              "ALREADY_EXISTS",
+              "table " + settings.table() + " has the rows of sink " + settings.name() + " of a job with the id "
+                  + jobId() + " already; start the job with another id, or give the sink another name"));
     }
     base = known.getAsLong() - lastCheckpointId;
     LOG.warn(
@@ -113,6 +124,7 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
     super.snapshotState(context);
     baseState.update(List.of(base));
     keptState.update(results);
+    endedState.update(List.of(endedBefore || inputEnded));
   }
 
   @Override
@@ -145,8 +157,8 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
 
   private void emit(long checkpointId) {
     lastCheckpointBytes = bytes;
-    // An overwrite without rows empties the table.
-    if (results.isEmpty() && !settings.overwrites()) {
+    // An overwrite without rows empties the table; but an input that is restored after its end ends again, with nothing in it.
+    if (results.isEmpty() && (!settings.overwrites() || endedBefore)) {
       return;
     }
     IcesinkCommittable committable =

@@ -346,14 +346,7 @@ final class ExactlyOnceTest {
 
     trouble = new Trouble(5, 3);
     StreamExecutionEnvironment environment = streaming(2, c -> {});
-    IcesinkSink overwriting =
-        IcesinkSink.builder()
-            .table(TABLE)
-            .name("test")
-            .rowType(ROWS)
-            .settings(lake.settings())
-            .overwrite(true)
-            .build();
+    IcesinkSink overwriting = overwriting();
     overwriting.sinkTo(rows(environment, 20_000, 10_000));
     environment.execute("overwrite");
     assertEquals(3, trouble.failures, "injected failures");
@@ -394,6 +387,29 @@ final class ExactlyOnceTest {
       assertTrue(System.nanoTime() < deadline, "no " + count + " snapshots in a minute");
       Thread.sleep(50);
     }
+  }
+
+  private IcesinkSink overwriting() {
+    return IcesinkSink.builder()
+        .table(TABLE)
+        .name("test")
+        .rowType(ROWS)
+        .settings(lake.settings())
+        .overwrite(true)
+        .build();
+  }
+
+  /** The job goes back to its last checkpoint, after which the input ends a second time, with nothing in it. */
+  @Test
+  void anOverwriteThatIsNotRememberedDoesNotEmptyTheTable() throws Exception {
+    COMMITS_TO_FAIL.set(1);
+    StreamExecutionEnvironment environment = streaming(2, c -> {});
+    rows(environment, 5_000, 10_000).sinkTo(new ForgetfulSink(overwriting())).uid("sink");
+    environment.execute("forgetful overwrite");
+    assertEquals(2, COMMITS.get(), "the commit, and its repetition");
+    JsonNode table = lake.read(TABLE);
+    Lake.assertIdsOnce(table, 5_000);
+    assertEquals(1, table.get("snapshots").size());
   }
 
   @Test

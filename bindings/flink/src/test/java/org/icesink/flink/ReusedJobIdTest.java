@@ -43,6 +43,7 @@ final class ReusedJobIdTest {
         Cluster.environment(
             2,
             configuration -> {
+              Cluster.restarts(configuration);
               if (checkpoints) {
                 Cluster.checkpoints(configuration, Duration.ofMillis(50));
               }
