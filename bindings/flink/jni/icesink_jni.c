@@ -13,7 +13,8 @@
 // Longs that Java writes for each column: length, null count, and the addresses of up to three buffers.
 enum { LAYOUT_LONGS = 5, BUFFERS_MAX = 3, SHAPE_INTS = 2 };
 
-// What is looked up once, when the library is loaded into a class loader.
+// What is looked up once, when the library is loaded into a class loader. The references are weak: others would keep the classes,
+// these their loader, and the loader this library. While a native method runs its class is there, and so are those of its loader.
 static struct {
   JavaVM *vm;
   jclass native_class;
@@ -588,7 +589,7 @@ static jint register_methods(JNIEnv *env) {
 
 static jclass find_class(JNIEnv *env, const char *name) {
   jclass local = (*env)->FindClass(env, name);
-  return local ? (*env)->NewGlobalRef(env, local) : NULL;
+  return local ? (*env)->NewWeakGlobalRef(env, local) : NULL;
 }
 
 JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved) {
@@ -615,7 +616,7 @@ JNIEXPORT void JNICALL JNI_OnUnload(JavaVM *vm, void *reserved) {
   (void)reserved;
   JNIEnv *env = NULL;
   if ((*vm)->GetEnv(vm, (void **)&env, JNI_VERSION_1_8) == JNI_OK) {
-    (*env)->DeleteGlobalRef(env, java.native_class);
-    (*env)->DeleteGlobalRef(env, java.exception_class);
+    (*env)->DeleteWeakGlobalRef(env, java.native_class);
+    (*env)->DeleteWeakGlobalRef(env, java.exception_class);
   }
 }
