@@ -9,6 +9,7 @@
 #include <icesink/log.h>
 #include <icesink/record.h>
 #include <icesink/session.h>
+#include <icesink/sink.h>
 #include <icesink/version.h>
 #include <icesink/writer.h>
 

@@ -21,7 +21,7 @@ typedef struct ice_session ice_session;
 typedef struct ice_session_options {
   /// A configuration in YAML; NULL: none. Relative paths in it count from the directory that it is in.
   const char *file;
-  /// "key=value" with the keys of docs/configuration.md; they win over everything else.
+  /// "key=value" with the keys of docs/configuration.md, values as they are; they win over everything else.
   const char *const *settings;
   size_t setting_count;
   /// Take the environment's variables, and `.env.local` of the working directory, as the program does.

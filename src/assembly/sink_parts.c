@@ -3,15 +3,19 @@
 #include "assembly/open_catalog.h"
 #include "assembly/open_source.h"
 #include "ingest/evolve.h"
+#include "source/pushed_source.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 static ice_status open_source(ice_sink_parts *self, ice_error *err) {
-  if (ice_source_is_kafka(&self->settings)) {
-    // librdkafka holds this on its own account, so the rest has to do with less.
-    ice_budget_add(&self->budget, ice_source_kafka_memory(&self->settings));
+  if (self->pushed) {
+    return ice_pushed_source_open(&self->source, err);
   }
-  return ice_open_source(&self->settings, self->observer, !self->looks_on, &self->source, err);
+  if (ice_source_is_kafka(self->settings)) {
+    // librdkafka holds this on its own account, so the rest has to do with less.
+    ice_budget_add(self->budget, ice_source_kafka_memory(self->settings));
+  }
+  return ice_open_source(self->settings, self->observer, !self->looks_on, &self->source, err);
 }
 
 static bool is_set_to(const ice_settings *settings, ice_option_id id, const char *value) {
@@ -41,12 +45,12 @@ ice_write_options ice_read_write_options(const ice_settings *settings) {
 }
 
 static ice_status open_ingest(ice_sink_parts *self, ice_error *err) {
-  const ice_settings *settings = &self->settings;
+  const ice_settings *settings = self->settings;
   ice_ingest_options options = {
       .catalog = self->catalog,
       .port = ice_port_system(),
       .observer = self->observer,
-      .budget = &self->budget,
+      .budget = self->budget,
       .sink = ice_settings_text(settings, ICE_OPTION_ID_NAME),
       .tables = self->tables.idents,
       .table_count = self->tables.count,
@@ -63,7 +67,7 @@ static ice_status open_ingest(ice_sink_parts *self, ice_error *err) {
 
 // A table that is not there is told by whoever opens it next.
 static ice_status evolve_tables(ice_sink_parts *self, ice_error *err) {
-  const ice_settings *settings = &self->settings;
+  const ice_settings *settings = self->settings;
   ice_evolve_policy policy = is_set_to(settings, ICE_OPTION_ID_EVOLVE, "widen") ? ICE_EVOLVE_WIDEN
                              : is_set_to(settings, ICE_OPTION_ID_EVOLVE, "add") ? ICE_EVOLVE_ADD
                                                                                 : ICE_EVOLVE_NONE;
@@ -89,14 +93,17 @@ static ice_status evolve_tables(ice_sink_parts *self, ice_error *err) {
 static ice_status open_tables(ice_sink_parts *self, bool create, ice_error *err) {
   uint32_t created;
   ice_status status = ICE_OK;
-  ICE_TRY(ice_read_pipeline(&self->settings, &self->spec, err));
-  ICE_TRY(ice_sink_tables_read(&self->settings, &self->spec, &self->tables, err));
-  const ice_open_catalog_options catalog = {.settings = &self->settings,
+  ICE_TRY(ice_read_pipeline(self->settings, &self->spec, err));
+  ICE_TRY(ice_sink_tables_read(self->settings, &self->spec, &self->tables, err));
+  const ice_open_catalog_options catalog = {.settings = self->settings,
                                             .create = create,
                                             .observer = self->observer,
-                                            .budget = &self->budget,
+                                            .budget = self->budget,
                                             .stop = self->stop};
-  ICE_TRY(ice_open_catalog(&catalog, &self->catalog, err));
+  self->catalog = self->shared_catalog;
+  if (!self->catalog) {
+    ICE_TRY(ice_open_catalog(&catalog, &self->catalog, err));
+  }
   if (create) {
     ICE_TRY(ice_sink_tables_create(self->catalog, &self->spec, &self->tables, &created, err));
   }
@@ -158,7 +165,7 @@ static ice_status bind_pipeline(ice_sink_parts *self, ice_error *err) {
   }
   look_at_schemas(self);
   out->spec = &self->spec;
-  out->sink = ice_settings_text(&self->settings, ICE_OPTION_ID_NAME);
+  out->sink = ice_settings_text(self->settings, ICE_OPTION_ID_NAME);
   out->port = ice_port_system();
   out->observer = self->observer;
   out->table_schemas = self->schemas;
@@ -169,10 +176,13 @@ static ice_status bind_pipeline(ice_sink_parts *self, ice_error *err) {
 ice_status ice_sink_parts_open(ice_sink_parts *sink, bool create, ice_error *err) {
   ice_status status = ICE_OK;
   ice_bytes_init(&sink->schema_text, ICE_REGISTRY_SCHEMA_MAX);
-  ICE_TRY(ice_settings_require(&sink->settings, ICE_OPTION_ID_NAME, err));
-  ice_budget_init(&sink->budget, ice_settings_number(&sink->settings, ICE_OPTION_ID_MEMORY));
+  ICE_TRY(ice_settings_require(sink->settings, ICE_OPTION_ID_NAME, err));
+  if (!sink->budget) {
+    ice_budget_init(&sink->own_budget, ice_settings_number(sink->settings, ICE_OPTION_ID_MEMORY));
+    sink->budget = &sink->own_budget;
+  }
   ICE_TRY(open_tables(sink, create, err));
-  ICE_TRY(ice_open_decoding(&sink->settings, sink->stop, &sink->schema_text, &sink->registry, &sink->pipeline, err));
+  ICE_TRY(ice_open_decoding(sink->settings, sink->stop, &sink->schema_text, &sink->registry, &sink->pipeline, err));
   ICE_TRY(open_source(sink, err));
   ICE_TRY(bind_pipeline(sink, err));
 done:
@@ -183,9 +193,10 @@ void ice_sink_parts_close(ice_sink_parts *sink) {
   ice_ingest_destroy(sink->ingest);
   ice_source_destroy(sink->source);
   ice_schema_registry_destroy(sink->registry);
-  ice_catalog_destroy(sink->catalog);
+  if (sink->catalog != sink->shared_catalog) {
+    ice_catalog_destroy(sink->catalog);
+  }
   ice_pipeline_spec_deinit(&sink->spec);
   ice_bytes_deinit(&sink->schema_text);
-  ice_settings_deinit(&sink->settings);
   free(sink->schemas);
 }

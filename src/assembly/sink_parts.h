@@ -8,16 +8,19 @@
 #include "pipeline/pipeline.h"
 #include <stdatomic.h>
 
-/// Begin with `settings`, `observer`, `stop` (both may be NULL) and `looks_on` set and the rest zero.
+/// Begin with the members before `spec` as they are to be and the rest zero.
 typedef struct ice_sink_parts {
-  ice_settings settings;
-  const ice_observer *observer;
-  const _Atomic bool *stop;  ///< ends waiting for the registry
-  bool looks_on;             ///< joins no consumer group
-  ice_budget budget;
+  ice_settings *settings;        ///< borrowed
+  const ice_observer *observer;  ///< may be NULL
+  const _Atomic bool *stop;      ///< ends waiting for the registry; may be NULL
+  bool looks_on;                 ///< joins no consumer group
+  bool pushed;                   ///< records are handed over: the source is that of pushed_source.h
+  ice_catalog *shared_catalog;   ///< NULL: one is opened
+  ice_budget *budget;            ///< NULL: one is made, of `memory`
+  ice_budget own_budget;
   ice_pipeline_spec spec;
   ice_sink_tables tables;
-  ice_catalog *catalog;
+  ice_catalog *catalog;  ///< `shared_catalog`, or one of its own
   ice_ingest *ingest;
   ice_source *source;
   ice_schema_registry *registry;
@@ -28,7 +31,7 @@ typedef struct ice_sink_parts {
 
 /// Open all of it; with `create` missing tables are made. No server is waited for but the catalog's.
 ///
-/// Ownership: ice_sink_parts_close in any case, which takes the settings too. Errors: INVALID_ARGUMENT (settings), NOT_FOUND
+/// Ownership: ice_sink_parts_close in any case. Errors: INVALID_ARGUMENT (settings), NOT_FOUND
 /// (a table), and what opening the parts gives.
 ICE_MUST_CHECK ice_status ice_sink_parts_open(ice_sink_parts *sink, bool create, ice_error *err);
 /// Make the pipeline fit the tables as the ingest has loaded them again; `sink` is an ice_sink_parts.

@@ -32,6 +32,7 @@ static const char help[] =
 
 /// Everything that a run opens, in the order in which it is opened.
 typedef struct run {
+  ice_settings settings;
   ice_sink_parts sink;
   ice_log *log;
   ice_metrics *metrics;
@@ -64,13 +65,13 @@ static void log_through(void *context, ice_log_level level, ice_str message, con
 
 static ice_status open_log(run *self, ice_error *err) {
   ice_log_level level = ICE_LOG_INFO;
-  const ice_setting *wanted = ice_settings_get(&self->sink.settings, ICE_OPTION_ID_LOG_LEVEL);
+  const ice_setting *wanted = ice_settings_get(&self->settings, ICE_OPTION_ID_LOG_LEVEL);
   (void)ice_log_level_parse(wanted->text, &level);
   // On a terminal the progress line tells what goes well.
   if (isatty(STDERR_FILENO) && ice_str_equal_c(wanted->origin, "default")) {
     level = ICE_LOG_WARN;
   }
-  ice_str format = ice_settings_text(&self->sink.settings, ICE_OPTION_ID_LOG_FORMAT);
+  ice_str format = ice_settings_text(&self->settings, ICE_OPTION_ID_LOG_FORMAT);
   ice_status status = ice_metrics_create(&self->metrics, err);
   if (status != ICE_OK) {
     return status;
@@ -91,7 +92,7 @@ static uint32_t worker_count(const ice_settings *settings) {
 
 // An address that somebody chose must work; the default one gives way to a sink that has it already.
 static ice_status open_server(run *self, ice_error *err) {
-  const ice_setting *address = ice_settings_get(&self->sink.settings, ICE_OPTION_ID_HTTP);
+  const ice_setting *address = ice_settings_get(&self->settings, ICE_OPTION_ID_HTTP);
   if (ice_str_equal_c(address->text, "off")) {
     return ICE_OK;
   }
@@ -120,15 +121,17 @@ static void show_progress(void *context, const ice_sink_progress *progress) {
 static void close_run(run *self) {
   ice_http_server_destroy(self->server);
   ice_sink_parts_close(&self->sink);
+  ice_settings_deinit(&self->settings);
   ice_log_destroy(self->log);
   ice_metrics_destroy(self->metrics);
 }
 
 static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ice_run_report *report,
                            ice_error *err) {
-  const ice_settings *settings = &self->sink.settings;
+  const ice_settings *settings = &self->settings;
   ice_status status = ICE_OK;
   ICE_TRY(open_server(self, err));
+  self->sink.settings = &self->settings;
   self->sink.observer = &self->observer;
   self->sink.stop = &stop;
   ICE_TRY(ice_sink_parts_open(&self->sink, ice_settings_number(settings, ICE_OPTION_ID_TABLES_CREATE) != 0, err));
@@ -137,7 +140,7 @@ static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ic
   ice_sink_options options = {
       .port = ice_port_system(),
       .observer = &self->observer,
-      .budget = &self->sink.budget,
+      .budget = self->sink.budget,
       .ingest = self->sink.ingest,
       .source = self->sink.source,
       .pipeline = &self->sink.pipeline,
@@ -158,10 +161,9 @@ static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ic
       .rebind = ice_sink_parts_rebind,
       .rebind_context = &self->sink,
   };
-  ice_run_report_begin(report, &self->observer, &self->sink.budget);
+  ice_run_report_begin(report, &self->observer, self->sink.budget);
   self->report = report;
-  self->shown =
-      (ice_run_metrics){.metrics = self->metrics, .budget = &self->sink.budget, .source = self->sink.source};
+  self->shown = (ice_run_metrics){.metrics = self->metrics, .budget = self->sink.budget, .source = self->sink.source};
   status = ice_sink_run(&options, &report->last, err);
 done:
   return status;
@@ -184,8 +186,8 @@ static int run_run(int count, char **arguments) {
   signal(SIGINT, on_signal);
   signal(SIGTERM, on_signal);
   const char *file = read.positional_count > 0 ? read.positional[0] : is_embedded ? NULL : "icesink.yaml";
-  ice_status status = is_embedded ? ice_embedded_settings(&read, &self.sink.settings, &err)
-                                  : ice_cli_settings(&read, file, &self.sink.settings, &err);
+  ice_status status = is_embedded ? ice_embedded_settings(&read, &self.settings, &err)
+                                  : ice_cli_settings(&read, file, &self.settings, &err);
   if (status == ICE_OK) {
     status = open_log(&self, &err);
   }

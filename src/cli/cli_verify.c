@@ -22,6 +22,7 @@ typedef struct verification {
   bool json;
   const char *only;
   bool from_source;
+  ice_settings sink_settings;
   ice_sink_parts sink;  ///< with --source: what the topic is read with
   ice_stray stray;
   ice_bytes stray_files;  ///< their locations as JSON, the first of them
@@ -158,7 +159,7 @@ static ice_status compare_source(verification *self, ice_error *err) {
   }
   const ice_verify_source_options options = {.catalog = sink->catalog,
                                              .port = ice_port_system(),
-                                             .sink = ice_settings_text(&sink->settings, ICE_OPTION_ID_NAME),
+                                             .sink = ice_settings_text(sink->settings, ICE_OPTION_ID_NAME),
                                              .tables = sink->tables.idents,
                                              .table_count = sink->tables.count,
                                              .lead = sink->tables.lead,
@@ -171,7 +172,8 @@ static ice_status compare_source(verification *self, ice_error *err) {
 static ice_status open_sink(verification *self, const ice_arguments *read, ice_error *err) {
   ice_status status = ICE_OK;
   self->sink.looks_on = true;
-  ICE_TRY(ice_cli_settings(read, read->config ? read->config : "icesink.yaml", &self->sink.settings, err));
+  self->sink.settings = &self->sink_settings;
+  ICE_TRY(ice_cli_settings(read, read->config ? read->config : "icesink.yaml", &self->sink_settings, err));
   ICE_TRY(ice_sink_parts_open(&self->sink, false, err));
   ICE_TRY(ice_source_refresh(self->sink.source, err));
 done:
@@ -192,7 +194,7 @@ static ice_status verify_one(void *context, ice_str sink, ice_error *err) {
   ice_bytes_clear(&self->stray_files);
   ICE_TRY(ice_verify_stray(&options, note_stray, self, &self->stray, err));
   self->compared =
-      self->from_source && ice_str_equal(sink, ice_settings_text(&self->sink.settings, ICE_OPTION_ID_NAME));
+      self->from_source && ice_str_equal(sink, ice_settings_text(&self->sink_settings, ICE_OPTION_ID_NAME));
   if (self->compared) {
     ICE_TRY(compare_source(self, err));
     result.violations += self->source.violations;
@@ -239,6 +241,7 @@ done:
   ice_catalog_destroy(self.catalog);
   ice_settings_deinit(&settings);
   ice_sink_parts_close(&self.sink);
+  ice_settings_deinit(&self.sink_settings);
   ice_bytes_deinit(&self.found);
   ice_bytes_deinit(&self.stray_files);
   if (status != ICE_OK) {

@@ -76,6 +76,7 @@ typedef struct source {
   ice_str origin;
   ice_str directory;  ///< relative paths count from here
   bool is_environment;
+  bool is_literal;  ///< ${NAME} stands for itself
   char *const *environment;
   ice_error *err;
 } source;
@@ -240,8 +241,8 @@ done:
 
 static ice_status set_text(const source *from, ice_option_id id, ice_str text) {
   ice_setting value = {.set = true, .origin = from->origin};
-  ice_status status = from->is_environment ? ice_arena_copy_str(&from->settings->arena, text, &value.text, from->err)
-                                           : interpolate(from, text, &value.text);
+  ice_status status = from->is_literal ? ice_arena_copy_str(&from->settings->arena, text, &value.text, from->err)
+                                       : interpolate(from, text, &value.text);
   if (status == ICE_OK) {
     status = set_typed(from, ice_option_get(id), &value);
   }
@@ -511,6 +512,7 @@ ice_status ice_settings_load(const ice_port *port, const ice_settings_sources *s
   }
   from.directory = (ice_str){0};
   from.is_environment = true;
+  from.is_literal = true;
   if (sources->dotenv) {
     ICE_TRY(load_dotenv(&from, sources->dotenv));
   }
@@ -518,6 +520,7 @@ ice_status ice_settings_load(const ice_port *port, const ice_settings_sources *s
     ICE_TRY(load_environment(&from));
   }
   from.is_environment = false;
+  from.is_literal = sources->literal_flags;
   ICE_TRY(load_flags(&from, sources->flags, sources->flag_count));
 done:
   return status;

@@ -31,6 +31,7 @@ typedef struct ice_settings_sources {
   char *const *environment;  ///< NULL: none ("NAME=value" texts, ended by NULL)
   const ice_str *flags;      ///< "key=value"
   size_t flag_count;
+  bool literal_flags;  ///< ${NAME} in a flag's value stands for itself
 } ice_settings_sources;
 
 /// Load and check all settings.

@@ -327,6 +327,9 @@ static ice_status build_lead(const ice_committer *committer, const ice_lead *lea
   ICE_TRY(ice_build_append(committer, &options, &a->builds[0], err));
   ICE_TRY(set_position(committer, lead, epoch, a, err));
   ICE_TRY(set_pending(committer, lead, epoch, a, err));
+  if (epoch->property.key.data) {
+    ICE_TRY(ice_build_set_property(&a->builds[0], epoch->property.key, epoch->property.value, err));
+  }
   a->commits[a->count++] =
       (ice_table_commit){.ident = table->ident, .change = ice_build_change(&a->builds[0]), .base = &lead->table};
 done:

@@ -30,6 +30,18 @@ void ice_epoch_deinit(ice_epoch *epoch) {
   *epoch = (ice_epoch){0};
 }
 
+ice_status ice_epoch_check(const ice_epoch *epoch, ice_error *err) {
+  int64_t consumed = 0;
+  int64_t written = 0;
+  for (uint32_t i = 0; i < epoch->range_count; i++) {
+    consumed += epoch->ranges[i].to - epoch->ranges[i].from;
+  }
+  for (uint32_t i = 0; i < epoch->table_count; i++) {
+    written += epoch->tables[i].has_manifest ? epoch->tables[i].manifest.file.added_rows : 0;
+  }
+  return ice_counts_check(&epoch->counts, consumed, written, ICE_INTERNAL, err);
+}
+
 static ice_status add_location(ice_epoch *epoch, ice_str location, ice_str **list, uint32_t *count,
                                uint32_t *capacity, ice_error *err) {
   if (*count == *capacity) {

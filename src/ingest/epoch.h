@@ -51,6 +51,11 @@ typedef struct ice_epoch {
   ice_position_entry *starts;
   uint32_t start_count;
   ice_counts counts;
+  /// Further entries of the lead's summary; borrowed.
+  const ice_property *summary;
+  uint32_t summary_count;
+  /// A further property of the lead, changed with the position; `key.data` NULL: none. Borrowed.
+  ice_property property;
   const ice_correction *correction;  ///< NULL: an ordinary epoch
   ice_epoch_table *tables;
   uint32_t table_count;
@@ -72,6 +77,9 @@ ICE_MUST_CHECK ice_status ice_epoch_init(ice_epoch *epoch, const ice_port *port,
                                          uint32_t table_count, ice_error *err);
 /// Accepts a zeroed epoch.
 void ice_epoch_deinit(ice_epoch *epoch);
+
+/// Check that a closed epoch adds up (ice_counts_check). Errors: INTERNAL.
+ICE_MUST_CHECK ice_status ice_epoch_check(const ice_epoch *epoch, ice_error *err);
 
 /// Remember a file that was made for the epoch.
 ICE_MUST_CHECK ice_status ice_epoch_add_file(ice_epoch *epoch, ice_str location, ice_error *err);

@@ -105,6 +105,9 @@ ice_status ice_epoch_summary_write(const ice_epoch *epoch, int64_t number, ice_s
   if (correction && correction->lost_first > 0) {
     ICE_TRY(put_number(&writer, "icesink.lost-epochs-from", correction->lost_first, err));
   }
+  for (uint32_t i = 0; i < epoch->summary_count; i++) {
+    out[(*count)++] = epoch->summary[i];
+  }
 done:
   return status;
 }

@@ -6,7 +6,8 @@
 #include "iceberg/iceberg_snapshot.h"
 #include "ingest/epoch.h"
 
-enum { ICE_EPOCH_SUMMARY_MAX = 16, ICE_EPOCH_SUMMARY_BYTES_MAX = 64 << 20 };
+/// Entries of its own, and those that an epoch may bring.
+enum { ICE_EPOCH_SUMMARY_OWN = 16, ICE_EPOCH_SUMMARY_MAX = 100, ICE_EPOCH_SUMMARY_BYTES_MAX = 64 << 20 };
 
 /// Ownership: borrowed from the snapshot.
 typedef struct ice_epoch_summary {

@@ -1,10 +1,11 @@
 #include "ingest/ingest.h"
 
+#include "ingest/epoch_part.h"
 #include "ingest/reconcile.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { START_ATTEMPTS = 10, TABLE_NAME_SHOWN = 300 };
+enum { START_ATTEMPTS = 10, TABLE_NAME_SHOWN = 300, DESCRIPTION_MAX = 1 << 30 };
 
 /// What the ingest knows of a source partition, by the source's index.
 typedef struct tracked {
@@ -235,6 +236,23 @@ static ice_status reserve_partitions(ice_ingest *ingest, uint32_t count, ice_err
   return ICE_OK;
 }
 
+ice_status ice_ingest_track(ice_ingest *ingest, uint32_t partition, bool known, int64_t from, ice_error *err) {
+  if (partition >= ingest->partition_capacity) {
+    uint32_t capacity = partition < 16 ? 16 : partition * 2;
+    tracked *grown = realloc(ingest->partitions, capacity * sizeof *grown);
+    if (!grown) {
+      return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %u partitions", capacity);
+    }
+    ingest->partitions = grown;
+    ingest->partition_capacity = capacity;
+  }
+  while (ingest->partition_count <= partition) {
+    ingest->partitions[ingest->partition_count++] = (tracked){0};
+  }
+  ingest->partitions[partition] = (tracked){.known = known, .from = from, .next = from, .starting = from};
+  return ICE_OK;
+}
+
 static int64_t first_offset(const ice_ingest *ingest, const ice_source_partition *partition) {
   return ingest->options.start == ICE_START_LATEST ? partition->log_end : partition->log_start;
 }
@@ -390,48 +408,35 @@ bool ice_ingest_dirty(const ice_ingest *ingest) { return ingest->dirty; }
 
 bool ice_ingest_deciding(const ice_ingest *ingest) { return ingest->deciding; }
 
-static ice_status collect_ranges(ice_ingest *ingest, const ice_source *source, ice_epoch *epoch, ice_error *err) {
+static ice_status collect_ranges(const ice_ingest *ingest, const ice_source *source, ice_epoch *epoch,
+                                 ice_error *err) {
   epoch->ranges = ice_arena_alloc_array(&epoch->arena, ingest->partition_count, sizeof *epoch->ranges, err);
   if (!epoch->ranges) {
     return ice_error_set(err, ICE_NO_MEMORY, "out of memory for %u ranges", ingest->partition_count);
   }
-  int64_t consumed = 0;
   for (uint32_t i = 0; i < ingest->partition_count; i++) {
     const tracked *partition = &ingest->partitions[i];
     if (partition->next == partition->from) {
       continue;
     }
-    consumed += partition->next - partition->from;
     epoch->ranges[epoch->range_count++] = (ice_epoch_range){.topic = source->partitions[i].topic,
                                                             .partition = source->partitions[i].partition,
                                                             .from_absent = !partition->known,
                                                             .from = partition->from,
                                                             .to = partition->next};
   }
-  // The promise of the counts is checked here in every build: nothing may be committed that does not add up.
-  const ice_counts *counts = &ingest->open_counts;
-  if (counts->elements != counts->rows + counts->dead_letters + counts->filtered ||
-      consumed != counts->records + counts->gaps) {
-    return ice_error_set(err, ICE_INTERNAL,
-                         "an epoch does not add up: %lld elements, %lld rows, %lld dead letters, %lld filtered; %lld "
-                         "offsets, %lld records, %lld gaps",
-                         (long long)counts->elements, (long long)counts->rows, (long long)counts->dead_letters,
-                         (long long)counts->filtered, (long long)consumed, (long long)counts->records,
-                         (long long)counts->gaps);
-  }
   return ICE_OK;
 }
 
-static ice_status check_written(const ice_ingest *ingest, const ice_epoch *epoch, ice_error *err) {
-  int64_t rows = 0;
-  for (uint32_t i = 0; i < epoch->table_count; i++) {
-    rows += epoch->tables[i].has_manifest ? epoch->tables[i].manifest.file.added_rows : 0;
+// What was open is closed.
+static void begin_next(ice_ingest *ingest) {
+  ice_spill_reset(&ingest->spill);
+  ingest->dirty = false;
+  ingest->open_counts = (ice_counts){0};
+  memset(ingest->open_by_type, 0, sizeof ingest->open_by_type);
+  for (uint32_t i = 0; i < ingest->partition_count; i++) {
+    ingest->partitions[i].from = ingest->partitions[i].next;
   }
-  int64_t expected = ingest->open_counts.rows + ingest->open_counts.dead_letters;
-  return rows == expected
-             ? ICE_OK
-             : ice_error_set(err, ICE_INTERNAL, "the data files of an epoch hold %lld rows, %lld were counted",
-                             (long long)rows, (long long)expected);
 }
 
 ice_status ice_ingest_close(ice_ingest *ingest, const ice_source *source, ice_error *err) {
@@ -452,21 +457,79 @@ ice_status ice_ingest_close(ice_ingest *ingest, const ice_source *source, ice_er
   for (uint32_t i = 0; i < options->table_count; i++) {
     ICE_TRY(ice_table_writer_close(ingest->writers[i], &epoch, ingest->order_of[i], err));
   }
-  ICE_TRY(check_written(ingest, &epoch, err));
-  ice_spill_reset(&ingest->spill);
+  ICE_TRY(ice_epoch_check(&epoch, err));
   ingest->epoch = epoch;
   epoch = (ice_epoch){0};
   ingest->deciding = true;
-  ingest->dirty = false;
-  ingest->open_counts = (ice_counts){0};
   memcpy(ingest->deciding_by_type, ingest->open_by_type, sizeof ingest->deciding_by_type);
-  memset(ingest->open_by_type, 0, sizeof ingest->open_by_type);
-  for (uint32_t i = 0; i < ingest->partition_count; i++) {
-    ingest->partitions[i].from = ingest->partitions[i].next;
-  }
+  begin_next(ingest);
 done:
   if (status != ICE_OK) {
     ice_epoch_discard(&epoch, options->catalog->store);
+  }
+  ice_epoch_deinit(&epoch);
+  return status;
+}
+
+// Files and rows of each table, described; `texts` hold them.
+static ice_status describe_tables(ice_ingest *ingest, ice_part_table *tables, ice_bytes *texts, ice_error *err) {
+  ice_status status = ICE_OK;
+  for (uint32_t i = 0; i < ingest->options.table_count; i++) {
+    ICE_TRY(ice_table_writer_submit(ingest->writers[i], err));
+  }
+  for (uint32_t i = 0; i < ingest->options.table_count; i++) {
+    uint32_t place = ingest->order_of[i];
+    const ice_table_metadata *metadata = ingest->tables[i].metadata;
+    ICE_TRY(ice_table_writer_describe(ingest->writers[i], &texts[place], &tables[place].rows, err));
+    tables[place].ident = ingest->options.tables[i];
+    tables[place].uuid = metadata->uuid;
+    tables[place].spec_id = ice_table_default_spec(metadata)->spec_id;
+    tables[place].files = ice_bytes_str(&texts[place]);
+  }
+done:
+  return status;
+}
+
+static ice_status describe_epoch(ice_ingest *ingest, const ice_epoch *epoch, ice_bytes *texts, ice_bytes *out,
+                                 ice_error *err) {
+  ice_part_table tables[ICE_COMMIT_TABLES_MAX];
+  const ice_epoch_part part = {.sink = ingest->options.sink,
+                               .ranges = epoch->ranges,
+                               .range_count = epoch->range_count,
+                               .counts = ingest->open_counts,
+                               .tables = tables,
+                               .table_count = ingest->options.table_count};
+  ice_status status = ICE_OK;
+  ICE_TRY(describe_tables(ingest, tables, texts, err));
+  ICE_TRY(ice_epoch_part_format(&part, out, err));
+done:
+  return status;
+}
+
+ice_status ice_ingest_describe(ice_ingest *ingest, const ice_source *source, ice_bytes *out, ice_error *err) {
+  ice_bytes texts[ICE_COMMIT_TABLES_MAX];
+  ice_epoch epoch;
+  if (ingest->deciding) {
+    return ice_error_set(err, ICE_INVALID_STATE, "an epoch waits for its decision");
+  }
+  for (uint32_t i = 0; i < ingest->options.table_count; i++) {
+    ice_bytes_init(&texts[i], DESCRIPTION_MAX);
+  }
+  ice_status status = begin_epoch(ingest, &epoch, err);
+  if (status != ICE_OK) {
+    return status;
+  }
+  ICE_TRY(collect_ranges(ingest, source, &epoch, err));
+  ICE_TRY(describe_epoch(ingest, &epoch, texts, out, err));
+  for (uint32_t i = 0; i < ingest->partition_count; i++) {
+    tracked *partition = &ingest->partitions[i];
+    // Whoever commits the next part has committed this one.
+    partition->known = partition->known || partition->next != partition->from;
+  }
+  begin_next(ingest);
+done:
+  for (uint32_t i = 0; i < ingest->options.table_count; i++) {
+    ice_bytes_deinit(&texts[i]);
   }
   ice_epoch_deinit(&epoch);
   return status;

@@ -57,6 +57,11 @@ ICE_MUST_CHECK ice_status ice_ingest_reload(ice_ingest *ingest, ice_error *err);
 /// says how to go on.
 ICE_MUST_CHECK ice_status ice_ingest_start(ice_ingest *ingest, ice_source *source, ice_error *err);
 
+/// Instead of ice_ingest_start, for a source whose records are handed over: take a partition (its index) up at an offset. `known`: the
+/// sink has consumed of it before. What was open of it is forgotten.
+ICE_MUST_CHECK ice_status ice_ingest_track(ice_ingest *ingest, uint32_t partition, bool known, int64_t from,
+                                           ice_error *err);
+
 /// Write what a chunk became into the open epoch. `ranges` are the chunk's, in the order in which the source gave them.
 ///
 /// Errors: those of the writers, INTERNAL (a range that does not go on where the last one ended). The epoch is to be
@@ -75,6 +80,11 @@ bool ice_ingest_deciding(const ice_ingest *ingest);
 
 /// Close the open epoch: files durable, manifests written. INVALID_STATE while another one waits for its decision.
 ICE_MUST_CHECK ice_status ice_ingest_close(ice_ingest *ingest, const ice_source *source, ice_error *err);
+
+/// Instead of ice_ingest_close: close the open epoch, and append it as a part (epoch_part.h) that another process may commit. It is
+/// nobody's any more then. Errors: those of the store; the open epoch is to be dropped.
+ICE_MUST_CHECK ice_status ice_ingest_describe(ice_ingest *ingest, const ice_source *source, ice_bytes *out,
+                                              ice_error *err);
 
 /// One attempt to commit the closed epoch. After DONE and FENCED it is gone; after FENCED call ice_ingest_start.
 ICE_MUST_CHECK ice_status ice_ingest_attempt(ice_ingest *ingest, ice_attempt *outcome, ice_error *err);

@@ -21,6 +21,21 @@ void ice_counts_add(ice_counts *counts, const ice_counts *more) {
   }
 }
 
+ice_status ice_counts_check(const ice_counts *counts, int64_t consumed, int64_t written, ice_status code,
+                            ice_error *err) {
+  if (counts->elements == counts->rows + counts->dead_letters + counts->filtered &&
+      consumed == counts->records + counts->gaps && written == counts->rows + counts->dead_letters) {
+    return ICE_OK;
+  }
+  return ice_error_set(
+      err, code,
+      "an epoch does not add up: %lld elements, %lld rows, %lld dead letters, %lld filtered, %lld rows in "
+      "its files; %lld offsets, %lld records, %lld gaps",
+      (long long)counts->elements, (long long)counts->rows, (long long)counts->dead_letters,
+      (long long)counts->filtered, (long long)written, (long long)consumed, (long long)counts->records,
+      (long long)counts->gaps);
+}
+
 void ice_counts_subtract(ice_counts *counts, const ice_counts *less) {
   ice_counts from = *less;
   for (size_t i = 0; i < ICE_COUNT_FIELDS; i++) {
@@ -269,6 +284,19 @@ static ice_status format_offsets(const ice_position *position, entry_member memb
     }
   }
   return ICE_OK;
+}
+
+ice_status ice_position_format_offsets(const ice_position *position, ice_bytes *out, ice_error *err) {
+  json_t *offsets = json_object();
+  ice_status status = ICE_OK;
+  if (!offsets) {
+    ICE_FAIL(ICE_NO_MEMORY, "out of memory for a position");
+  }
+  ICE_TRY(format_offsets(position, ENTRY_OFFSET, offsets, err));
+  ICE_TRY(ice_json_text_append(offsets, out, err));
+done:
+  json_decref(offsets);
+  return status;
 }
 
 static ice_status format_counts(const ice_counts *counts, json_t *out, ice_error *err) {

@@ -26,6 +26,10 @@ const char *ice_count_name(size_t index);
 int64_t *ice_count_at(ice_counts *counts, size_t index);
 
 void ice_counts_add(ice_counts *counts, const ice_counts *more);
+/// The promise of the counts, checked in every build: elements = rows + dead_letters + filtered, `consumed` offsets = records + gaps, and
+/// `written` rows in data files = rows + dead_letters. Returns `code` where it is broken.
+ICE_MUST_CHECK ice_status ice_counts_check(const ice_counts *counts, int64_t consumed, int64_t written,
+                                           ice_status code, ice_error *err);
 void ice_counts_subtract(ice_counts *counts, const ice_counts *less);
 
 typedef struct ice_position_entry {
@@ -59,6 +63,9 @@ ICE_MUST_CHECK ice_status ice_position_parse(ice_str text, ice_position *out, ic
 
 /// Append the property's text.
 ICE_MUST_CHECK ice_status ice_position_format(const ice_position *position, ice_bytes *out, ice_error *err);
+
+/// Append the offsets alone: {"topic":{"0":17}}.
+ICE_MUST_CHECK ice_status ice_position_format_offsets(const ice_position *position, ice_bytes *out, ice_error *err);
 
 /// The entry of a partition, or NULL.
 ice_position_entry *ice_position_find(const ice_position *position, ice_str topic, int32_t partition);

@@ -54,17 +54,26 @@ done:
   return status;
 }
 
+ice_status ice_table_token_format(ice_str writer, int64_t number, int64_t snapshot_id, ice_bytes *key,
+                                  ice_bytes *value, ice_error *err) {
+  ice_status status = token_key(writer, key, err);
+  return status == ICE_OK ? ice_bytes_append_format(value, err, "{\"number\":%lld,\"snapshot-id\":%lld}",
+                                                    (long long)number, (long long)snapshot_id)
+                          : status;
+}
+
 static ice_status set_token(const ice_table_append *append, ice_build *build, ice_error *err) {
-  char value[96];
   ice_bytes key;
+  ice_bytes value;
   ice_bytes_init(&key, TEXT_MAX);
-  int size = snprintf(value, sizeof value, "{\"number\":%lld,\"snapshot-id\":%lld}",
-                      (long long)append->options.number, (long long)append->snapshot_id);
+  ice_bytes_init(&value, TEXT_MAX);
   ice_status status = ICE_OK;
-  ICE_TRY(token_key(append->options.writer, &key, err));
-  ICE_TRY(ice_build_set_property(build, ice_bytes_str(&key), ice_str_make(value, (size_t)size), err));
+  ICE_TRY(
+      ice_table_token_format(append->options.writer, append->options.number, append->snapshot_id, &key, &value, err));
+  ICE_TRY(ice_build_set_property(build, ice_bytes_str(&key), ice_bytes_str(&value), err));
 done:
   ice_bytes_deinit(&key);
+  ice_bytes_deinit(&value);
   return status;
 }
 

@@ -67,6 +67,10 @@ typedef struct ice_append_outcome {
 ICE_MUST_CHECK ice_status ice_table_append_attempt(ice_table_append *append, ice_append_outcome *outcome,
                                                    ice_error *err);
 
+/// Append key and value of the property that remembers a number.
+ICE_MUST_CHECK ice_status ice_table_token_format(ice_str writer, int64_t number, int64_t snapshot_id, ice_bytes *key,
+                                                 ice_bytes *value, ice_error *err);
+
 /// The highest number that a loaded table remembers of a writer. Errors: CORRUPT (names the property).
 ICE_MUST_CHECK ice_status ice_table_token(const ice_table *table, ice_str writer, bool *known, int64_t *number,
                                           int64_t *snapshot_id, ice_error *err);

@@ -442,9 +442,10 @@ done:
   return status;
 }
 
-ice_status ice_table_writer_describe(ice_table_writer *writer, ice_bytes *out, ice_error *err) {
+ice_status ice_table_writer_describe(ice_table_writer *writer, ice_bytes *out, int64_t *rows, ice_error *err) {
   ice_manifest_totals totals;
   ice_status status = ICE_OK;
+  *rows = 0;
   ICE_TRY(ice_table_writer_submit(writer, err));
   if (writer->closed_count == 0) {
     goto done;
@@ -453,6 +454,7 @@ ice_status ice_table_writer_describe(ice_table_writer *writer, ice_bytes *out, i
   ICE_TRY(ice_described_files_begin(writer->options.table->metadata->uuid, out, err));
   // Whoever appends them knows the snapshot.
   ICE_TRY(append_manifest(writer, 0, &writer->closed_arena, out, &totals, err));
+  *rows = totals.file.added_rows;
   drop_partitions(writer);
   drop_closed(writer, false);
 done:

@@ -52,8 +52,9 @@ ICE_MUST_CHECK ice_status ice_table_writer_close(ice_table_writer *writer, ice_e
                                                  ice_error *err);
 
 /// Finish all files, wait until they are durable, and append a description of them (described_files.h) to `out`; nothing without
-/// rows. They are nobody's any more then: discarding leaves them.
-ICE_MUST_CHECK ice_status ice_table_writer_describe(ice_table_writer *writer, ice_bytes *out, ice_error *err);
+/// rows. `*rows` is how many they hold. They are nobody's any more then: discarding leaves them.
+ICE_MUST_CHECK ice_status ice_table_writer_describe(ice_table_writer *writer, ice_bytes *out, int64_t *rows,
+                                                    ice_error *err);
 
 /// Drop what was written since the last close. Files that were finished already are deleted.
 void ice_table_writer_discard(ice_table_writer *writer);

@@ -35,7 +35,8 @@ static ice_status load_settings(const ice_session_options *options, ice_settings
                                         .dotenv = options->environment ? ".env.local" : NULL,
                                         .environment = options->environment ? environ : NULL,
                                         .flags = flags,
-                                        .flag_count = options->setting_count};
+                                        .flag_count = options->setting_count,
+                                        .literal_flags = true};
   return ice_settings_load(ice_port_system(), &sources, out, err);
 }
 
@@ -87,6 +88,13 @@ ice_status ice_session_reach(ice_session *session, bool create, ice_error *err) 
 
 ice_status ice_session_connect(ice_session *session, ice_error *err) {
   return ice_session_reach(session, false, err);
+}
+
+ice_status ice_session_fatal(ice_status status, ice_error *err) {
+  if (err) {
+    err->flags |= ICE_ERROR_FATAL;
+  }
+  return status;
 }
 
 ice_status ice_session_wait(ice_session *session, int64_t ms, ice_error *err) {

@@ -4,40 +4,20 @@
 #include <icesink/writer.h>
 #include <stdlib.h>
 
-enum { DELAY_MAX_MS = 5000, FILES_MAX = 1 << 20, SUMMARY_MAX = 1000, REQUEST_BYTES_MAX = 64 << 20 };
+enum { FILES_MAX = 1 << 20, SUMMARY_MAX = 1000, REQUEST_BYTES_MAX = 64 << 20 };
 
-// Whether another attempt may go better without anybody's doing.
-static bool passes(ice_status status, const ice_error *err) {
-  return status == ICE_OK || status == ICE_TIMEOUT || (err->flags & ICE_ERROR_RETRYABLE) != 0;
-}
+/// An append on its way, for ice_session_drive.
+typedef struct append_run {
+  ice_table_append append;
+  ice_append_outcome outcome;
+} append_run;
 
-// Attempts until the table says that the append was made, or until commit.give_up.
-static ice_status drive(ice_session *session, ice_table_append *append, ice_append_outcome *outcome, ice_error *err) {
-  const ice_clock *clock = &ice_port_system()->clock;
-  int64_t delay_ms = ice_settings_number(&session->settings, ICE_OPTION_ID_COMMIT_RETRY_DELAY);
-  int64_t give_up_ms = ice_settings_number(&session->settings, ICE_OPTION_ID_COMMIT_GIVE_UP);
-  int64_t begin_us = clock->monotonic_us(clock->context);
-  for (;;) {
-    ice_status status = ice_table_append_attempt(append, outcome, err);
-    if (status == ICE_OK && outcome->attempt == ICE_ATTEMPT_DONE) {
-      return ICE_OK;
-    }
-    bool over = give_up_ms > 0 && clock->monotonic_us(clock->context) - begin_us >= give_up_ms * 1000;
-    if (!passes(status, err) || over) {
-      // An earlier attempt may have been applied, whatever the last one says.
-      status = append->unknown ? ICE_COMMIT_UNKNOWN : status == ICE_OK ? err->status : status;
-      err->status = status;
-      return status;
-    }
-    ice_log_field field = ICE_LOG_TEXT("error", ice_str_of(err->message));
-    ice_observe_log(&session->observer, ICE_LOG_WARN, ICE_STR("An append was not decided; trying again"), &field, 1);
-    ice_status stopped = ice_session_wait(session, ice_port_jitter(ice_port_system(), delay_ms), err);
-    if (stopped != ICE_OK) {
-      return append->unknown ? ice_error_set(err, ICE_COMMIT_UNKNOWN, "stopped while an append was undecided")
-                             : stopped;
-    }
-    delay_ms = delay_ms * 2 > DELAY_MAX_MS ? DELAY_MAX_MS : delay_ms * 2;
-  }
+static ice_status attempt_append(void *context, bool *done, bool *unknown, ice_error *err) {
+  append_run *run = context;
+  ice_status status = ice_table_append_attempt(&run->append, &run->outcome, err);
+  *done = status == ICE_OK && run->outcome.attempt == ICE_ATTEMPT_DONE;
+  *unknown = run->append.unknown;
+  return status;
 }
 
 static ice_status read_request(const ice_append_request *request, ice_arena *arena, ice_table_append_options *out,
@@ -74,8 +54,7 @@ ice_status ice_session_append(ice_session *session, const ice_append_request *re
                               ice_error *err) {
   ice_error own = {0};
   ice_error *told = err ? err : &own;
-  ice_table_append append = {0};
-  ice_append_outcome outcome;
+  append_run run = {.outcome = {.snapshot_id = -1}};
   ice_arena arena;
   ice_arena_init(&arena, REQUEST_BYTES_MAX);
   ice_table_append_options options = {.port = ice_port_system(), .observer = &session->observer};
@@ -86,15 +65,15 @@ ice_status ice_session_append(ice_session *session, const ice_append_request *re
   }
   options.catalog = session->catalog;
   if (status == ICE_OK) {
-    status = ice_table_append_init(&append, &options, told);
+    status = ice_table_append_init(&run.append, &options, told);
   }
   if (status == ICE_OK) {
-    status = drive(session, &append, &outcome, told);
+    status = ice_session_drive(session, attempt_append, &run, told);
   }
   if (status == ICE_OK) {
-    *result = (ice_append_result){.done_before = outcome.done_before, .snapshot_id = outcome.snapshot_id};
+    *result = (ice_append_result){.done_before = run.outcome.done_before, .snapshot_id = run.outcome.snapshot_id};
   }
-  ice_table_append_deinit(&append);
+  ice_table_append_deinit(&run.append);
   ice_arena_deinit(&arena);
   return status;
 }

@@ -125,22 +125,14 @@ done:
 
 // Records -----------------------------------------------------------------------------------------------------------
 
-// Rows were lost: what comes after would be incomplete.
-static ice_status fail(ice_status status, ice_error *err) {
-  if (err) {
-    err->flags |= ICE_ERROR_FATAL;
-  }
-  return status;
-}
-
 ice_status ice_decoder_add(ice_decoder *decoder, const ice_kafka_record *records, size_t count, ice_error *err) {
   ice_status status = ICE_OK;
   ICE_TRY(ice_pushed_source_fill(decoder->source, records, count, &decoder->chunk, err));
   ICE_TRY(ice_pipeline_prepare(decoder->pipeline, &decoder->chunk, err));
   status =
       ice_pipeline_process(decoder->pipeline, &decoder->chunk, decoder->source->partitions, &decoder->output, err);
-  // The output is unfinished then, and what was in it before cannot be told from what was added.
-  status = status == ICE_OK ? ICE_OK : fail(status, err);
+  // Rows were lost then: the output is unfinished, and what was in it before cannot be told from what was added.
+  status = status == ICE_OK ? ICE_OK : ice_session_fatal(status, err);
 done:
   return status;
 }
@@ -161,7 +153,7 @@ ice_status ice_decoder_take(ice_decoder *decoder, uint32_t index, struct ArrowAr
   *rows = fresh;
   status = ice_arrow_export_batch(&taken, out, err);
   ice_batch_deinit(&taken);
-  return status == ICE_OK ? ICE_OK : fail(status, err);
+  return status == ICE_OK ? ICE_OK : ice_session_fatal(status, err);
 }
 
 ice_decoder_counts ice_decoder_get_counts(const ice_decoder *decoder) {

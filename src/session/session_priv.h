@@ -7,6 +7,7 @@
 #include "base/observer.h"
 #include "catalog/catalog.h"
 #include "config/settings.h"
+#include "ingest/commit.h"
 #include "ingest/table_writer.h"
 #include <icesink/session.h>
 #include <stdatomic.h>
@@ -39,6 +40,21 @@ ICE_MUST_CHECK ice_status ice_session_text(ice_bytes *bytes, ice_text *out, ice_
 
 /// Take "key=value" apart. Ownership: borrowed. Errors: INVALID_ARGUMENT.
 ICE_MUST_CHECK ice_status ice_session_property(const char *text, ice_property *out, ice_error *err);
+
+/// Mark an error as one after which the handle can only be closed. Returns `status`.
+ice_status ice_session_fatal(ice_status status, ice_error *err);
+
+/// One attempt at something that the catalog decides. `*done`: it is decided; else `err` says why it is to be tried again, also with
+/// status OK. `*unknown`: some attempt so far may have been applied.
+typedef ice_status (*ice_session_attempt)(void *context, bool *done, bool *unknown, ice_error *err);
+
+/// Attempts until it is decided, or until commit.give_up: then COMMIT_UNKNOWN where some attempt may have been applied, else what the last
+/// one gave. `err` must not be NULL.
+ICE_MUST_CHECK ice_status ice_session_drive(ice_session *session, ice_session_attempt attempt, void *context,
+                                            ice_error *err);
+
+/// What commits the session's sink: no policy but to stop, for whoever reads the topic decides where it goes on.
+ice_committer ice_session_committer(const ice_session *session);
 
 /// Wait, or return CANCELLED when the session was stopped.
 ICE_MUST_CHECK ice_status ice_session_wait(ice_session *session, int64_t ms, ice_error *err);

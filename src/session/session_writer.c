@@ -78,21 +78,14 @@ void ice_writer_close(ice_writer *writer) {
 static ice_status fail(ice_writer *writer, ice_status status, ice_error *err) {
   writer->failed = true;
   ice_table_writer_discard(writer->files);
-  if (err) {
-    err->flags |= ICE_ERROR_FATAL;
-  }
-  return status;
+  return ice_session_fatal(status, err);
 }
 
 static ice_status check_usable(const ice_writer *writer, ice_error *err) {
-  if (!writer->failed) {
-    return ICE_OK;
-  }
-  ice_error_set(err, ICE_INVALID_STATE, "the writer has failed before and can only be closed");
-  if (err) {
-    err->flags = ICE_ERROR_FATAL;
-  }
-  return ICE_INVALID_STATE;
+  return writer->failed
+             ? ice_session_fatal(
+                   ice_error_set(err, ICE_INVALID_STATE, "the writer has failed before and can only be closed"), err)
+             : ICE_OK;
 }
 
 ice_status ice_writer_append(ice_writer *writer, struct ArrowArray *rows, const struct ArrowSchema *schema,
@@ -120,13 +113,14 @@ done:
 
 ice_status ice_writer_finish(ice_writer *writer, ice_text *files, ice_error *err) {
   *files = (ice_text){0};
+  int64_t rows;
   ice_bytes text;
   ice_bytes_init(&text, ICE_SESSION_TEXT_MAX);
   ice_status status = check_usable(writer, err);
   if (status != ICE_OK) {
     return status;
   }
-  ICE_TRY(ice_table_writer_describe(writer->files, &text, err));
+  ICE_TRY(ice_table_writer_describe(writer->files, &text, &rows, err));
   ice_spill_reset(&writer->spill);
   ICE_TRY(ice_session_text(&text, files, err));
 done:

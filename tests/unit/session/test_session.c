@@ -155,11 +155,15 @@ static void test_session__misspelt_settings_are_named(void **state) {
 
 static void test_session__secrets_are_not_told(void **state) {
   (void)state;
-  const char *extra[] = {"store.s3.secret_key=hush", "store.s3.access_key=me"};
+  const char *extra[] = {"store.s3.secret_key=hush", "store.s3.access_key=${me}"};
   ice_text text;
   ice_session *other = open_session(2, extra);
   OK(ice_session_setting(other, "store.s3.secret_key", &text, &err));
   assert_int_equal(text.size, 0);
+  ice_text_free(&text);
+  // What a program says is no template.
+  OK(ice_session_setting(other, "store.s3.access_key", &text, &err));
+  assert_string_equal(text.data, "${me}");
   ice_text_free(&text);
   ice_session_close(other);
 }
@@ -332,7 +336,7 @@ static void test_session__an_append_waits_for_its_catalog(void **state) {
   // The first attempt is told of, and that unlocks it.
   OK(ice_session_append(session, &request, &result, &err));
   assert_false(result.done_before);
-  assert_non_null(strstr(told, "An append was not decided; trying again error="));
+  assert_non_null(strstr(told, "A commit was not decided; trying again error="));
   assert_int_equal(sqlite3_close(locker), SQLITE_OK);
 }
 
