@@ -18,6 +18,7 @@ final class IcesinkSinkWriter implements CommittingSinkWriter<RowData, WriteResu
   private final Counter recordsSend;
   private final Counter bytesSend;
   private final Counter sendErrors;
+  private final Counter failed;
 
   private TableWriter.Totals totals;
   private long lastCheckpointBytes;
@@ -32,6 +33,7 @@ final class IcesinkSinkWriter implements CommittingSinkWriter<RowData, WriteResu
     recordsSend = metrics.getNumRecordsSendCounter();
     bytesSend = metrics.getNumBytesSendCounter();
     sendErrors = metrics.getNumRecordsSendErrorsCounter();
+    failed = metrics.counter("numRecordsFailed");
     metrics.gauge("lastCheckpointSize", () -> lastCheckpointBytes);
   }
 
@@ -60,7 +62,12 @@ final class IcesinkSinkWriter implements CommittingSinkWriter<RowData, WriteResu
       throw new IcesinkException(
           "UNSUPPORTED", "icesink appends: it takes inserts, and got a row of kind " + row.getRowKind());
     }
-    batch.add(row);
+    try {
+      batch.add(row);
+    } catch (IcesinkException e) {
+      countFailed(1);
+      throw e;
+    }
     if (batch.isFull()) {
       handOver();
     }
@@ -86,6 +93,11 @@ final class IcesinkSinkWriter implements CommittingSinkWriter<RowData, WriteResu
         new WriteResult(files, totals.rows - before.rows, lastCheckpointBytes, totals.files - before.files));
   }
 
+  private void countFailed(int rows) {
+    sendErrors.inc(rows);
+    failed.inc(rows);
+  }
+
   private void handOver() throws IOException {
     int rows = batch.rows();
     if (rows == 0) {
@@ -94,7 +106,7 @@ final class IcesinkSinkWriter implements CommittingSinkWriter<RowData, WriteResu
     try {
       writer.append(batch);
     } catch (IcesinkException e) {
-      sendErrors.inc(rows);
+      countFailed(rows);
       throw e;
     }
     recordsSend.inc(rows);

@@ -176,7 +176,7 @@ final class ExactlyOnceTest {
     JsonNode table = lake.read(TABLE);
     Lake.assertIdsOnce(table, 60_000);
     Lake.assertFlinkSnapshots(table);
-    assertTrue(table.get("snapshots").size() > 5, "checkpoints were committed: " + table.get("snapshots").size());
+    assertTrue(table.get("snapshots").size() > 2, "checkpoints were committed: " + table.get("snapshots").size());
   }
 
   /** The same sink with a committer that fails after it has committed, as a process may that dies before it says so. */
@@ -252,7 +252,7 @@ final class ExactlyOnceTest {
 
   @Test
   void aSavepointGoesOnWithOtherParallelism() throws Exception {
-    int count = 40_000;
+    int count = 100_000;
     String savepoint;
     StreamExecutionEnvironment first = streaming(2, c -> {});
     sink().sinkTo(rows(first, count, 8_000));
@@ -496,6 +496,7 @@ final class ExactlyOnceTest {
     assertTrue(sum(job, "Writer", "numRecordsOut") >= 20);
     assertEquals(0, sum(job, "Writer", "numRecordsSendErrors"));
     assertEquals(0, sum(job, "Writer", "numRecordsOutErrors"));
+    assertEquals(0, sum(job, "Writer", "numRecordsFailed"));
     assertTrue(sum(job, "Writer", "numBytesSend") > 20);
     assertTrue(sum(job, "Committer", "commitDuration") > 0);
     assertEquals(0, sum(job, "Committer", "pendingFiles"), "everything was committed");
