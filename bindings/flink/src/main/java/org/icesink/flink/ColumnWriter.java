@@ -1,7 +1,7 @@
 package org.icesink.flink;
 
-import java.nio.ByteBuffer;
 import java.util.List;
+import org.apache.flink.core.memory.MemorySegment;
 import org.apache.flink.table.data.ArrayData;
 import org.apache.flink.table.data.RowData;
 
@@ -92,11 +92,18 @@ abstract class ColumnWriter implements AutoCloseable {
 
   abstract void closeBuffers();
 
-  /** Length, null count and addresses of buffers, in preorder. */
-  void layout(ByteBuffer out) {
-    out.putLong(length).putLong(nulls);
-    out.putLong(nulls == 0 ? 0 : validity.address()).putLong(buffer(0)).putLong(buffer(1));
-    children.forEach(child -> child.layout(out));
+  /** Writes length, null count and addresses of buffers, in preorder; where the next column goes. */
+  int layout(MemorySegment out, int at) {
+    long[] values = {length, nulls, nulls == 0 ? 0 : validity.address(), buffer(0), buffer(1)};
+    int next = at;
+    for (long value : values) {
+      out.putLong(next, value);
+      next += Long.BYTES;
+    }
+    for (ColumnWriter child : children) {
+      next = child.layout(out, next);
+    }
+    return next;
   }
 
   final void reset() throws IcesinkException {
@@ -126,7 +133,7 @@ abstract class ColumnWriter implements AutoCloseable {
   private void markNull() throws IcesinkException {
     if (nulls == 0) {
       int bytes = length / BYTE_BITS + 1;
-      ByteBuffer bits = validity.reserve(bytes);
+      MemorySegment bits = validity.reserve(bytes);
       for (int i = 0; i < bytes; i++) {
         bits.put(i, (byte) 0xff);
       }
@@ -139,7 +146,7 @@ abstract class ColumnWriter implements AutoCloseable {
   private void setBit(boolean valid) throws IcesinkException {
     int at = length / BYTE_BITS;
     int bit = 1 << length % BYTE_BITS;
-    ByteBuffer bits = validity.reserve(at + 1);
+    MemorySegment bits = validity.reserve(at + 1);
     bits.put(at, (byte) (valid ? bits.get(at) | bit : bits.get(at) & ~bit));
   }
 }

@@ -1,10 +1,10 @@
 package org.icesink.flink;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import org.apache.flink.core.memory.MemorySegment;
+import org.apache.flink.core.memory.MemorySegmentFactory;
 
 /**
- * Memory of the C heap that grows, in native byte order. Java reaches it through a direct buffer, whose bounds are checked, and
+ * Memory of the C heap that grows. Java reaches it through a segment, which checks bounds and has the machine's byte order, and
  * the library through its address.
  */
 final class NativeBuffer implements AutoCloseable {
@@ -15,7 +15,7 @@ final class NativeBuffer implements AutoCloseable {
 
   private final String owner;
   private long address;
-  private ByteBuffer bytes;
+  private MemorySegment bytes;
 
   /** @param owner the column, for messages */
   NativeBuffer(String owner) throws IcesinkException {
@@ -24,18 +24,18 @@ final class NativeBuffer implements AutoCloseable {
   }
 
   /** The bytes, with room for {@code needed}. What was written stays; what is new has any value. */
-  ByteBuffer reserve(long needed) throws IcesinkException {
-    if (needed > bytes.capacity()) {
+  MemorySegment reserve(long needed) throws IcesinkException {
+    if (needed > bytes.size()) {
       if (needed > BYTES_MAX) {
         throw new IcesinkException(
             "LIMIT", "column \"" + owner + "\": one batch of rows exceeds " + BYTES_MAX + " bytes");
       }
-      resize(Math.min(BYTES_MAX, Math.max(needed, 2L * bytes.capacity())));
+      resize(Math.min(BYTES_MAX, Math.max(needed, 2L * bytes.size())));
     }
     return bytes;
   }
 
-  ByteBuffer bytes() {
+  MemorySegment bytes() {
     return bytes;
   }
 
@@ -44,14 +44,14 @@ final class NativeBuffer implements AutoCloseable {
   }
 
   void shrink() throws IcesinkException {
-    if (bytes.capacity() > BYTES_KEPT) {
+    if (bytes.size() > BYTES_KEPT) {
       resize(BYTES_MIN);
     }
   }
 
   private void resize(long size) throws IcesinkException {
     address = Native.memoryReallocate(address, size);
-    bytes = Native.memoryWrap(address, size).order(ByteOrder.nativeOrder());
+    bytes = MemorySegmentFactory.wrapOffHeapMemory(Native.memoryWrap(address, size));
   }
 
   @Override
@@ -59,6 +59,6 @@ final class NativeBuffer implements AutoCloseable {
     Native.memoryFree(address);
     address = 0;
     // A use after this is an exception, not a write to memory that is someone else's.
-    bytes = ByteBuffer.allocate(0);
+    bytes = MemorySegmentFactory.wrap(new byte[0]);
   }
 }

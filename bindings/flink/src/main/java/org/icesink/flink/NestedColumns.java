@@ -1,8 +1,8 @@
 package org.icesink.flink;
 
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.core.memory.MemorySegment;
 import org.apache.flink.table.data.ArrayData;
 import org.apache.flink.table.data.MapData;
 import org.apache.flink.table.data.RowData;
@@ -122,7 +122,7 @@ final class NestedColumns {
 
     /** The child has all elements of this value. */
     final void end(int elements) throws IcesinkException {
-      ByteBuffer out = offsets.reserve((length + 2L) * Integer.BYTES);
+      MemorySegment out = offsets.reserve((length + 2L) * Integer.BYTES);
       out.putInt((length + 1) * Integer.BYTES, children.get(0).length);
       usage.addElements(elements);
     }

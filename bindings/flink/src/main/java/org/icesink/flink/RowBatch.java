@@ -1,7 +1,7 @@
 package org.icesink.flink;
 
-import java.nio.ByteBuffer;
 import java.util.List;
+import org.apache.flink.core.memory.MemorySegment;
 import org.apache.flink.table.data.RowData;
 
 /** Rows on their way to the library, in columns outside of Java's heap. */
@@ -50,10 +50,16 @@ final class RowBatch implements AutoCloseable {
     if (damaged || closed) {
       throw IcesinkException.closed("the batch of rows");
     }
-    ByteBuffer out = layout.bytes();
-    out.clear();
-    out.putLong(rows).putLong(0).putLong(0).putLong(0).putLong(0);
-    columns.forEach(column -> column.layout(out));
+    // The struct of all columns has no buffer of its own.
+    MemorySegment out = layout.bytes();
+    out.putLong(0, rows);
+    for (int at = Long.BYTES; at < LAYOUT_BYTES; at += Long.BYTES) {
+      out.putLong(at, 0);
+    }
+    int next = LAYOUT_BYTES;
+    for (ColumnWriter column : columns) {
+      next = column.layout(out, next);
+    }
     return layout.address();
   }
 

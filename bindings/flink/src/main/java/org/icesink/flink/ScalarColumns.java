@@ -1,6 +1,5 @@
 package org.icesink.flink;
 
-import java.nio.ByteBuffer;
 import java.util.Collections;
 import org.apache.flink.core.memory.MemorySegment;
 import org.apache.flink.table.data.ArrayData;
@@ -67,13 +66,13 @@ final class ScalarColumns {
       return length * width;
     }
 
-    final ByteBuffer room() throws IcesinkException {
+    final MemorySegment room() throws IcesinkException {
       return values.reserve((length + 1L) * width);
     }
 
     @Override
     final void putNothing() throws IcesinkException {
-      ByteBuffer out = room();
+      MemorySegment out = room();
       for (int i = 0; i < width; i++) {
         out.put(at() + i, (byte) 0);
       }
@@ -236,7 +235,7 @@ final class ScalarColumns {
 
     // 128 bits in two's complement, the low bytes first.
     private void put(DecimalData value) throws IcesinkException {
-      ByteBuffer out = room();
+      MemorySegment out = room();
       if (value.isCompact()) {
         long unscaled = value.toUnscaledLong();
         out.putLong(at(), unscaled);
@@ -275,9 +274,7 @@ final class ScalarColumns {
             "INVALID_ARGUMENT",
             "column \"" + node.path + "\": a value has " + value.length + " bytes, not " + width);
       }
-      ByteBuffer out = room();
-      out.position(at());
-      out.put(value);
+      room().put(at(), value);
     }
   }
 
@@ -309,7 +306,7 @@ final class ScalarColumns {
     private void put(boolean value) throws IcesinkException {
       int at = length / BYTE_BITS;
       int bit = 1 << length % BYTE_BITS;
-      ByteBuffer out = bits.reserve(at + 1);
+      MemorySegment out = bits.reserve(at + 1);
       // The first value of a byte clears what an earlier batch left there.
       int before = bit == 1 ? 0 : out.get(at);
       out.put(at, (byte) (value ? before | bit : before & ~bit));
@@ -356,7 +353,7 @@ final class ScalarColumns {
     }
 
     private void put(byte[] value) throws IcesinkException {
-      room(value.length).put(value);
+      room(value.length).put(end(), value);
       end(value.length);
     }
 
@@ -365,10 +362,13 @@ final class ScalarColumns {
       end(0);
     }
 
-    final ByteBuffer room(int bytes) throws IcesinkException {
-      ByteBuffer out = data.reserve((long) size + bytes);
-      out.position(size);
-      return out;
+    final MemorySegment room(int bytes) throws IcesinkException {
+      return data.reserve((long) size + bytes);
+    }
+
+    /** Where the next value goes. */
+    final int end() {
+      return size;
     }
 
     final void end(int bytes) throws IcesinkException {
@@ -417,12 +417,12 @@ final class ScalarColumns {
       BinaryStringData text = (BinaryStringData) value;
       text.ensureMaterialized();
       int bytes = text.getSizeInBytes();
-      ByteBuffer out = room(bytes);
+      MemorySegment out = room(bytes);
       MemorySegment[] segments = text.getSegments();
       if (segments.length == 1) {
-        segments[0].get(text.getOffset(), out, bytes);
+        segments[0].copyTo(text.getOffset(), out, end(), bytes);
       } else {
-        out.put(BinarySegmentUtils.copyToBytes(segments, text.getOffset(), bytes));
+        out.put(end(), BinarySegmentUtils.copyToBytes(segments, text.getOffset(), bytes));
       }
       end(bytes);
     }
