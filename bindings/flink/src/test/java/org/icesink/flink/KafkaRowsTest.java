@@ -1,0 +1,46 @@
+package org.icesink.flink;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.api.common.functions.util.ListCollector;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.api.common.serialization.SerializerConfigImpl;
+import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
+import org.apache.flink.types.Row;
+import org.apache.flink.util.InstantiationUtil;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.junit.jupiter.api.Test;
+
+/** With the connector that has Kafka's own names; the tests of the Python package have the one with its own copy. */
+final class KafkaRowsTest {
+  @SuppressWarnings("unchecked")
+  private static KafkaRecordDeserializationSchema<Row> deserializer() throws Exception {
+    Object made = KafkaRows.deserializer();
+    // As it reaches the tasks.
+    return (KafkaRecordDeserializationSchema<Row>)
+        InstantiationUtil.deserializeObject(
+            InstantiationUtil.serializeObject(made), Thread.currentThread().getContextClassLoader());
+  }
+
+  @Test
+  void aRowHasCoordinatesAndBytes() throws Exception {
+    KafkaRecordDeserializationSchema<Row> schema = deserializer();
+    List<Row> rows = new ArrayList<>();
+    schema.open(null);
+    ConsumerRecord<byte[], byte[]> full = new ConsumerRecord<>("t", 3, 1L << 40, new byte[] {7}, new byte[] {0, 1});
+    schema.deserialize(full, new ListCollector<>(rows));
+    schema.deserialize(new ConsumerRecord<>("t", 0, 5, null, null), new ListCollector<>(rows));
+
+    TypeSerializer<Row> serializer = schema.getProducedType().createSerializer(new SerializerConfigImpl());
+    Row row = serializer.copy(rows.get(0));
+    assertEquals(List.of("t", 3, 1L << 40, -1L), List.of(row.getField(0), row.getField(1), row.getField(2), row.getField(3)));
+    assertArrayEquals(new byte[] {7}, (byte[]) row.getField("key"));
+    assertArrayEquals(new byte[] {0, 1}, (byte[]) row.getField("value"));
+    // A tombstone.
+    assertNull(serializer.copy(rows.get(1)).getField("value"));
+  }
+}
