@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import collections
 import logging
-from typing import Any, Counter, Iterator, Optional
+from typing import Any, ClassVar, Counter, Iterator, Optional
 
+from .._flink import error_tag
 from .._health import Decoded, HealthDecoder, HealthRow, read_message
 from ..config.settings import Settings
 
@@ -18,10 +19,16 @@ class HealthDataTransformer:
     It decodes and converts; the rules for values are HealthDataValidator's. A sample that cannot become a row is an
     error record (`deserialization_error`, `schema_error`, `transformation_error`; a missing required field is a
     `validation_error`), its siblings pass. A record may be bytes in the registry's wire format, a decoded dict, or a
-    record or Row with topic, partition, offset and value; without coordinates an error record has topic "" and -1."""
+    record or Row with topic, partition, offset and value; without coordinates an error record has topic "" and -1.
+
+    In Flink: `stream.flat_map(HealthDataTransformer())`, and `get_side_output(HealthDataTransformer.ERRORS)` of what that
+    returns are the error records. Errors that nobody takes are counted in numRecordsFailed and logged by type."""
+
+    ERRORS: ClassVar[Any] = error_tag("health-data-transformer-errors")
 
     def __init__(self, settings: Optional[Settings] = None) -> None:
         """`settings` (None: Settings(), when the first record comes) name the schema registry."""
+        self._settings = settings
         self._decoder = HealthDecoder(settings, rules=False)
         self.failed: Counter[str] = collections.Counter()
 
@@ -49,6 +56,13 @@ class HealthDataTransformer:
                 extra={"error_type": error["error_type"], "count": self.failed[error["error_type"]]},
             )
         yield from rows
+
+    def apply_to_stream(self, stream: Any, output_type: Any = None) -> Any:
+        """`stream.flat_map(self)`. Tasks have the settings of this process."""
+        from .._streams import TransformFunction, run_on_stream
+
+        worker = HealthDataTransformer(self._settings or Settings())
+        return run_on_stream(stream, TransformFunction, worker, self.ERRORS, "HealthDataTransformer", output_type)
 
     def close(self) -> None:
         self._decoder.close()

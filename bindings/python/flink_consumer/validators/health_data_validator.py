@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import collections
 import logging
-from typing import Any, Counter, Dict, List, Optional
+from typing import Any, ClassVar, Counter, Dict, List, Optional
 
+from .._flink import error_tag
 from .._health import PATHS, Coordinates, HealthDecoder, Message, as_mapping, message_of_row, read_message
 from ..config.settings import Settings
 
@@ -16,10 +17,16 @@ class HealthDataValidator:
     """Which rows are fit for the data table: required columns, ranges by data type, end not before start. Types that no
     rule names pass. A record may be a row (of HealthDataTransformer, a dict, named tuple or Row, or a tuple in the
     order of the columns), or a message in any form that the transformer takes, which is valid when all of its samples
-    are."""
+    are.
+
+    In Flink: `stream.filter(HealthDataValidator())`, and `get_side_output(HealthDataValidator.ERRORS)` of what that returns
+    are the error records. Errors that nobody takes are counted in numRecordsFailed and logged by type."""
+
+    ERRORS: ClassVar[Any] = error_tag("health-data-validator-errors")
 
     def __init__(self, settings: Optional[Settings] = None) -> None:
         """`settings` (None: Settings(), when the first record comes) name the schema registry, for messages."""
+        self._settings = settings
         self._decoder = HealthDecoder(settings, rules=True)
         self.failed: Counter[str] = collections.Counter()
 
@@ -49,6 +56,13 @@ class HealthDataValidator:
                 extra={"error_type": error["error_type"], "count": self.failed[error["error_type"]]},
             )
         return not errors
+
+    def apply_to_stream(self, stream: Any) -> Any:
+        """`stream.filter(self)`. Tasks have the settings of this process."""
+        from .._streams import ValidateFunction, run_on_stream
+
+        worker = HealthDataValidator(self._settings or Settings())
+        return run_on_stream(stream, ValidateFunction, worker, self.ERRORS, "HealthDataValidator", stream.get_type())
 
     def close(self) -> None:
         self._decoder.close()
