@@ -177,7 +177,8 @@ def test_changed_fields_reach_the_library(monkeypatch):
     settings.batch.target_file_size_mb = 0.5
     settings.s3.secret_key = "new"
     given = settings.for_icesink()
-    assert given["store.s3.secret_key"] == "new" and "source.kafka.sasl_password" not in given
+    assert given["store.s3.secret_key"] == "new"
+    assert given["source.kafka.sasl_password"] == GIVEN["KAFKA_SASL_PASSWORD"]
     with icesink.open(given, environment=True) as library:
         assert library.setting("tables.database") == "changed"
         assert library.setting("write.batch_timeout") == "2500ms"

@@ -147,11 +147,6 @@ class Settings:
                     kind = field.metadata["type"]
                     value = kind.read(text) if text else "" if kind is _TEXT else None
                 setattr(group, field.name, value)
-        self._read_secrets = {
-            field.metadata["key"]: getattr(group, field.name)
-            for group, field in self._fields()
-            if "secret" in field.metadata
-        }
 
     def _fields(self) -> "Iterator[Tuple[Any, dataclasses.Field[Any]]]":
         for group in (getattr(self, field.name) for field in dataclasses.fields(self)):
@@ -159,12 +154,12 @@ class Settings:
                 yield group, field
 
     def for_icesink(self) -> Dict[str, str]:
-        """The settings by the library's keys, as icesink.open takes them with `environment` and `config=DEFAULTS`."""
+        """The settings by the library's keys, as icesink.open takes them with `environment` and `config=DEFAULTS`. Secrets
+        are among them: a task of Flink has another environment."""
         found = {}
         for group, field in self._fields():
             key, value = field.metadata["key"], getattr(group, field.name)
-            # The library reads an unchanged secret itself, where nothing in it has a meaning.
-            if value not in (None, "") and value != self._read_secrets.get(key):
+            if value not in (None, ""):
                 found[key] = field.metadata["type"].write(value)
         return found
 

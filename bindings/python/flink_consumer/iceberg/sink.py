@@ -20,7 +20,6 @@ _LATER_ERROR_COLUMNS = ("element_index", "raw_bytes")
 _SECRETS = {
     "catalog.credential": "ICEBERG_CATALOG_CREDENTIAL",
     "catalog.token": "ICEBERG_CATALOG_TOKEN",
-    "store.s3.secret_key": "S3_SECRET_KEY",
     "store.s3.session_token": "S3_SESSION_TOKEN",
 }
 
@@ -88,7 +87,7 @@ class IcebergSink:
         secrets = {key: os.environ.get(name) or dotenv.get(name, "") for key, name in _SECRETS.items()}
         found = {key: value for key, value in secrets.items() if value}
         given = self.settings.for_icesink()
-        found.update((k, v) for k, v in given.items() if k.startswith(("catalog.", "store.", "write.")))
+        found.update((key, value) for key, value in given.items() if key.startswith(("catalog.", "store.", "write.")))
         # A task's working directory is another.
         kind = found.get("catalog.type", "")
         for key in ("catalog.uri", "catalog.warehouse") if kind in ("sqlite", "jdbc") else ():

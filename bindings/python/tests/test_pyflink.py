@@ -1,0 +1,136 @@
+"""Pipelines of PyFlink, on its local cluster, with a broker and a registry; read back by PyIceberg."""
+
+import collections
+import pathlib
+import sys
+
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+
+from broker_lake import BrokerLake, interleaved, table_rows  # noqa: E402
+from pyflink_host import Flink, installed, make_jar  # noqa: E402
+from services import Broker, Registry  # noqa: E402
+
+PARTITIONS = 3
+MESSAGES = 3000
+
+
+@pytest.fixture(scope="module")
+def flink_parts(tmp_path_factory):
+    return installed(), make_jar(tmp_path_factory.mktemp("jar"))
+
+
+@pytest.fixture
+def flink(flink_parts, tmp_path):
+    return Flink(*flink_parts, tmp_path / "flink")
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory):
+    broker = Broker(tmp_path_factory.mktemp("broker"))
+    registry = Registry(tmp_path_factory.mktemp("registry"))
+    # So that the id of the schema is none that a generator would choose.
+    registry.register("filler", '{"type": "record", "name": "Filler", "fields": []}')
+    yield broker, registry
+    broker.stop()
+    registry.stop()
+
+
+class HealthLake(BrokerLake):
+    """A topic of health messages with a ledger, and the two tables, empty."""
+
+    def __init__(self, directory, services, topic):
+        broker, registry = services
+        super().__init__(directory, broker, registry, topic, partitions=PARTITIONS, bad=5, seed=11)
+        self.messages = interleaved(self.prepare(MESSAGES))
+        broker.create_topic(topic, PARTITIONS)
+        self.run("init", "icesink.yaml")
+        self.variables = {
+            "ICEBERG_CATALOG_TYPE": "sqlite",
+            "ICEBERG_CATALOG_NAME": "health_catalog",
+            "ICEBERG_CATALOG_URI": str(self.directory / "catalog.db"),
+            "ICEBERG_WAREHOUSE": str(self.directory / "warehouse"),
+            "KAFKA_BROKERS": broker.address,
+            "KAFKA_TOPIC": topic,
+            "KAFKA_GROUP_ID": f"{topic}-flink",
+            "SCHEMA_REGISTRY_URL": registry.url,
+        }
+
+    def produce(self, start, stop):
+        self.broker.produce(self.topic, self.messages[start:stop])
+
+    def offsets(self):
+        return self.broker.group_offsets(f"{self.topic}-flink", self.topic, PARTITIONS)
+
+    def assert_rows(self):
+        rows, _ = self.expected()
+        found, _ = self.actual()
+        assert len(found) == len(rows) > MESSAGES
+        assert found == rows
+
+
+def without_index(dead):
+    """An error of the validator is one of a row: it has no place in the message."""
+    return collections.Counter((partition, offset, kind) for partition, offset, _, kind in dead)
+
+
+def test_the_documented_pipeline_goes_on_after_a_crash(flink, services, tmp_path):
+    text = pathlib.Path(ROOT / "bindings/python/tests/pyflink/pipeline.py").read_text()
+    assert 'env.from_source(kafka_source, "Kafka Source")' in text
+    lake = HealthLake(tmp_path / "lake", services, "documented")
+    rows = len(lake.expected()[0])
+    lake.produce(0, MESSAGES // 2)
+    process = flink.start("pipeline.py", **lake.variables)
+    try:
+        flink.wait_until(lambda: table_rows(lake) > 0, process)
+        lake.produce(MESSAGES // 2, MESSAGES)
+        flink.wait_until(lambda: table_rows(lake) > rows // 2, process)
+        flink.kill(process)
+        assert 0 < table_rows(lake) <= rows
+        flink.configure(**{"execution.state-recovery.path": f"file://{flink.last_checkpoint()}"})
+        process = flink.start("pipeline.py", **lake.variables)
+        flink.wait_until(lambda: table_rows(lake) >= rows, process)
+        # Whatever is written twice would come with a later checkpoint.
+        seen = flink.last_checkpoint()
+        flink.wait_until(lambda: flink.last_checkpoint() != seen, process)
+        # Flink's source commits offsets a little after its checkpoints.
+        flink.wait_until(lambda: sum(lake.offsets().values()) == MESSAGES, process)
+    finally:
+        flink.kill(process)
+    lake.assert_rows()
+    assert table_rows_of(lake, "health_data_errors") == 0
+    # Nobody took the errors.
+    assert "Error recorded: validation_error" in flink.log()
+    assert flink.output().count("health_data_errors has no stream of errors") == 2
+
+
+def table_rows_of(lake, name):
+    return lake.table(name).scan().to_arrow().num_rows
+
+
+def test_rows_and_errors_are_written_once_though_a_task_fails(flink, services, tmp_path):
+    lake = HealthLake(tmp_path / "lake", services, "failing")
+    rows, dead = lake.expected()
+    lake.produce(0, MESSAGES)
+    failed = tmp_path / "failed"
+    process = flink.start("pipeline_with_errors.py", failed, len(rows) // 4, **lake.variables)
+    try:
+        flink.wait_until(
+            lambda: table_rows(lake) >= len(rows) and table_rows_of(lake, "health_data_errors") >= len(dead), process
+        )
+        seen = flink.last_checkpoint()
+        flink.wait_until(lambda: flink.last_checkpoint() != seen, process)
+    finally:
+        flink.kill(process)
+    assert failed.exists()
+    assert "the failure of the test" in flink.log()
+    lake.assert_rows()
+    found = lake.actual()[1]
+    assert without_index(found) == without_index(dead)
+    assert len(dead) > 50 and {kind for *_, kind in dead} >= {"deserialization_error", "validation_error"}
+    errors = lake.table("health_data_errors").scan().to_arrow()
+    assert set(errors["kafka_topic"].to_pylist()) == {"failing"}
+    assert len(set(errors["error_id"].to_pylist())) == len(errors)
+    assert "has no stream of errors" not in flink.output()
