@@ -97,7 +97,7 @@ def _microseconds(value: Any) -> int:
         raise TypeError(f"{type(value).__name__} is no datetime")
     if value.tzinfo is not None:
         value = value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
-    return (value - _EPOCH) // _MICROSECOND
+    return int((value - _EPOCH) // _MICROSECOND)
 
 
 def _fixed(size: int) -> _Convert:

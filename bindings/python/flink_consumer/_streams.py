@@ -17,9 +17,7 @@ _numbers = itertools.count(1)
 
 def log_error(error_type: str, count: int, **further: Any) -> None:
     """The warning of an error record, with what is known of it as fields of the log record."""
-    _logger.warning(
-        "Error recorded: %s", error_type, extra={"error_type": error_type, "count": count, **further}
-    )
+    _logger.warning("Error recorded: %s", error_type, extra={"error_type": error_type, "count": count, **further})
 
 
 class HealthStream(DataStream):

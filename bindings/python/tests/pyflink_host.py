@@ -41,6 +41,7 @@ class Flink:
         self.directory = directory
         self.checkpoints = directory / "checkpoints"
         directory.mkdir(parents=True)
+        self.starts = 0
         self.jars = [jar, *home.glob("jars/*.jar")]
         self.configure()
 
@@ -55,6 +56,8 @@ class Flink:
         }
 
     def environment(self, **variables):
+        # PyFlink begins its log anew.
+        self.starts += 1
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("ICEBERG_", "KAFKA_", "S3_", "BATCH_"))}
         return {
             **kept,
@@ -62,7 +65,7 @@ class Flink:
             "PYTHONPATH": str(ROOT / "bindings/python"),
             "ICESINK_FLINK_JARS": os.pathsep.join(map(str, self.jars)),
             "FLINK_TEST_SETTINGS": json.dumps(self.settings),
-            "FLINK_LOG_DIR": str(self.directory),
+            "FLINK_LOG_DIR": str(self.directory / f"log-{self.starts}"),
             **variables,
         }
 
@@ -104,7 +107,7 @@ class Flink:
         return (self.directory / "output").read_text()
 
     def log(self):
-        return "".join(path.read_text() for path in sorted(self.directory.glob("flink-*-python-*.log*")))
+        return "".join(path.read_text() for path in sorted(self.directory.glob("log-*/*.log")))
 
     def last_checkpoint(self):
         found = self.checkpoints.glob("*/chk-*/_metadata")

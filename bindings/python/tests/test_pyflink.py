@@ -1,11 +1,14 @@
 """Pipelines of PyFlink, on its local cluster, with a broker and a registry; read back by PyIceberg."""
 
 import collections
+import json
 import pathlib
+import subprocess
 import sys
+import time
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Lake
 
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
@@ -81,14 +84,16 @@ def test_the_documented_pipeline_goes_on_after_a_crash(flink, services, tmp_path
     assert 'env.from_source(kafka_source, "Kafka Source")' in text
     lake = HealthLake(tmp_path / "lake", services, "documented")
     rows = len(lake.expected()[0])
-    lake.produce(0, MESSAGES // 2)
+    lake.produce(0, MESSAGES // 3)
     process = flink.start("pipeline.py", **lake.variables)
     try:
         flink.wait_until(lambda: table_rows(lake) > 0, process)
-        lake.produce(MESSAGES // 2, MESSAGES)
-        flink.wait_until(lambda: table_rows(lake) > rows // 2, process)
+        lake.produce(MESSAGES // 3, 2 * MESSAGES // 3)
+        # Into the middle of them: between checkpoints there is always something in hand.
+        time.sleep(0.7)
         flink.kill(process)
-        assert 0 < table_rows(lake) <= rows
+        assert 0 < table_rows(lake) < rows
+        lake.produce(2 * MESSAGES // 3, MESSAGES)
         flink.configure(**{"execution.state-recovery.path": f"file://{flink.last_checkpoint()}"})
         process = flink.start("pipeline.py", **lake.variables)
         flink.wait_until(lambda: table_rows(lake) >= rows, process)
@@ -134,3 +139,55 @@ def test_rows_and_errors_are_written_once_though_a_task_fails(flink, services, t
     assert set(errors["kafka_topic"].to_pylist()) == {"failing"}
     assert len(set(errors["error_id"].to_pylist())) == len(errors)
     assert "has no stream of errors" not in flink.output()
+
+
+def test_streams_of_every_kind(flink):
+    """What the script says of each check, and the rows that its one job wrote."""
+    lake = Lake(flink.directory)
+    with lake.open() as catalog:
+        catalog.create_namespace("health_db")
+    variables = {
+        "ICEBERG_CATALOG_TYPE": "sqlite",
+        "ICEBERG_CATALOG_NAME": "lake",
+        "ICEBERG_CATALOG_URI": "catalog.db",
+        "ICEBERG_WAREHOUSE": "warehouse",
+    }
+    said = flink.run("streams.py", lake.directory, **variables)
+    assert "every check passed" in said
+    kinds = lake.read("health_db.kinds").to_pylist()
+    expected = json.loads((lake.directory / "expected.json").read_text())
+    # Dicts, tuples, named and unnamed rows, typed and pickled: the same rows from each.
+    assert sorted(collections.Counter(row["source"] for row in kinds).items()) == sorted(
+        (source, 2) for source in expected
+    )
+    for row in kinds:
+        assert (row["id"], row["value"], str(row["at"])) in [(1, 0.5, "2024-01-01 00:00:00.000001"), (2, None, "None")]
+    (wide,) = lake.read("health_db.wide").to_pylist()
+    wide.update(map=dict(sorted(wide["map"])), tz=wide["tz"].isoformat())
+    assert repr(wide) == (lake.directory / "wide.txt").read_text()
+    # The batch of "new" replaced what the table had.
+    assert lake.read("other.replaced").to_pylist() == [{"id": 7}, {"id": 8}]
+    errors = lake.read("health_db.health_data_errors").to_pylist()
+    assert [(e["error_type"], e["kafka_topic"], e["kafka_offset"]) for e in errors] == [("schema_error", "", -1)]
+    assert "Error recorded: schema_error" in flink.log()
+
+
+def test_the_example_needs_no_server(flink, tmp_path):
+    command = "cd flink_consumer && python examples/test_iceberg_sink.py"
+    done = subprocess.run(
+        command, shell=True, cwd=ROOT / "bindings/python", env=flink.environment(), text=True, capture_output=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    assert done.stdout.count("ok ") == 5 and "FAILED" not in done.stdout
+    # A catalog that is not there is a failed check.
+    broken = {"ICEBERG_CATALOG_TYPE": "rest", "ICEBERG_CATALOG_URI": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        command,
+        shell=True,
+        cwd=ROOT / "bindings/python",
+        env=flink.environment(**broken),
+        text=True,
+        capture_output=True,
+    )
+    assert done.returncode == 1
+    assert "Failed to register Iceberg catalog" in done.stdout

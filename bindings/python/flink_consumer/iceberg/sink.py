@@ -7,6 +7,8 @@ import datetime
 import os
 from typing import Any, Counter, Dict, Optional, Sequence
 
+import icesink
+
 from .._flink import add_jars, connect_errors, expect_errors, java_class
 from .._health import Coordinates, fault_id, to_json
 from ..config.settings import Settings, read_dotenv
@@ -33,6 +35,11 @@ class IcebergSink:
         self._catalog = IcebergCatalog(settings)
         self._sinks: Counter[str] = collections.Counter()
 
+    @property
+    def catalog(self) -> icesink.Catalog:
+        """The catalog that it writes to. Ownership: the sink's."""
+        return self._catalog.catalog
+
     def initialize(self) -> bool:
         """Reach the catalog and make the namespace of `settings.iceberg.database`; tables are not made.
 
@@ -52,7 +59,7 @@ class IcebergSink:
 
     def _write(self, stream: Any, table_name: str, overwrite: bool, ignored: Sequence[str] = ()) -> bool:
         table = self.settings.iceberg.full_name(table_name)
-        metadata = self._catalog.catalog.load_table(table).metadata
+        metadata = self.catalog.load_table(table).metadata
         schemas = {schema["schema-id"]: schema for schema in metadata["schemas"]}
         from py4j.protocol import Py4JJavaError
 
@@ -94,7 +101,6 @@ class IcebergSink:
             if found.get(key) and ":" not in found[key]:
                 found[key] = os.path.abspath(found[key])
         return found
-
 
 
 class IcebergErrorSink:
