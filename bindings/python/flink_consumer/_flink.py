@@ -16,8 +16,8 @@ HAS_FLINK = importlib.util.find_spec("pyflink") is not None
 _JARS = "ICESINK_FLINK_JARS"
 _logger = logging.getLogger("flink_consumer")
 
-# By the identity of Flink's environment, of which PyFlink has many wrappers: the job parameters that say whose errors are
-# taken, and the error sinks that nothing is connected to.
+# By the identity of Flink's environment, of which PyFlink has many wrappers: the job parameters that say whose errors
+# are taken, and the error sinks that nothing is connected to.
 _taken: Dict[int, Set[str]] = {}
 _unconnected: Dict[int, "weakref.WeakSet[Any]"] = {}
 

@@ -1,4 +1,5 @@
-"""Records of Python as the rows of an Iceberg table, in the form that the connector's PhysicalRows takes. Needs PyFlink."""
+"""Records of Python as the rows of an Iceberg table, in the form that the connector's PhysicalRows takes. Needs
+PyFlink."""
 
 from __future__ import annotations
 

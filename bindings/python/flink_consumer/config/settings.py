@@ -154,8 +154,8 @@ class Settings:
                 yield group, field
 
     def for_icesink(self) -> Dict[str, str]:
-        """The settings by the library's keys, as icesink.open takes them with `environment` and `config=DEFAULTS`. Secrets
-        are among them: a task of Flink has another environment."""
+        """The settings by the library's keys, as icesink.open takes them with `environment` and `config=DEFAULTS`.
+        Secrets are among them: a task of Flink has another environment."""
         found = {}
         for group, field in self._fields():
             key, value = field.metadata["key"], getattr(group, field.name)

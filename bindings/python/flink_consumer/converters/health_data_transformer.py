@@ -21,8 +21,8 @@ class HealthDataTransformer:
     `validation_error`), its siblings pass. A record may be bytes in the registry's wire format, a decoded dict, or a
     record or Row with topic, partition, offset and value; without coordinates an error record has topic "" and -1.
 
-    In Flink: `stream.flat_map(HealthDataTransformer())`, and `get_side_output(HealthDataTransformer.ERRORS)` of what that
-    returns are the error records. Errors that nobody takes are counted in numRecordsFailed and logged by type."""
+    In Flink: `stream.flat_map(HealthDataTransformer())`, and `get_side_output(HealthDataTransformer.ERRORS)` of what
+    that returns are the error records. Errors that nobody takes are counted in numRecordsFailed and logged by type."""
 
     ERRORS: ClassVar[Any] = error_tag("health-data-transformer-errors")
 

@@ -1,8 +1,8 @@
 """Checks the sink: python examples/test_iceberg_sink.py
 
-Needs PyFlink and icesink's jar for Flink (in Flink's lib folder, or named in ICESINK_FLINK_JARS), and no server: tables are
-in a temporary directory, unless ICEBERG_* names a catalog. There it makes two tables of its own, and drops them. Exits with
-1 if any check failed."""
+Needs PyFlink and icesink's jar for Flink (in Flink's lib folder, or named in ICESINK_FLINK_JARS), and no server: tables
+are in a temporary directory, unless ICEBERG_* names a catalog. There it makes two tables of its own, and drops them.
+Exits with 1 if any check failed."""
 
 import os
 import pathlib

@@ -115,9 +115,9 @@ class IcebergErrorSink:
             expect_errors(iceberg_sink.env, self)
 
     def write_errors_to_iceberg(self, error_stream: Any) -> bool:
-        """Append a stream of error records (of `get_side_output(….ERRORS)`, or of `create_error_record`) to the table of
-        errors, when `env.execute()` runs the job. Each is logged on its way: "Error recorded: <type>", with error_type,
-        count and table as fields of the log record.
+        """Append a stream of error records (of `get_side_output(….ERRORS)`, or of `create_error_record`) to the table
+        of errors, when `env.execute()` runs the job. Each is logged on its way: "Error recorded: <type>", with
+        error_type, count and table as fields of the log record.
 
         Returns True. Errors: as IcebergSink.write_to_iceberg."""
         from .._streams import LogErrors

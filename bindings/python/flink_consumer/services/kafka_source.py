@@ -14,8 +14,8 @@ _SCRAM = "scram.ScramLoginModule"
 
 
 def create_kafka_source(settings: Settings, properties: Mapping[str, str] = {}) -> Any:
-    """A KafkaSource for `env.from_source`: each element is Row(topic, partition, offset, timestamp, key, value), key and
-    value as bytes as they came (the registry's wire format), None where the record has none.
+    """A KafkaSource for `env.from_source`: each element is Row(topic, partition, offset, timestamp, key, value), key
+    and value as bytes as they came (the registry's wire format), None where the record has none.
 
     `properties` are further ones of Kafka's consumer and of Flink's source, and win. Offsets are committed with Flink's
     checkpoints, for lag tools; a job that is restored goes on from the checkpoint. Errors: ValueError for

@@ -19,8 +19,8 @@ class HealthDataValidator:
     order of the columns), or a message in any form that the transformer takes, which is valid when all of its samples
     are.
 
-    In Flink: `stream.filter(HealthDataValidator())`, and `get_side_output(HealthDataValidator.ERRORS)` of what that returns
-    are the error records. Errors that nobody takes are counted in numRecordsFailed and logged by type."""
+    In Flink: `stream.filter(HealthDataValidator())`, and `get_side_output(HealthDataValidator.ERRORS)` of what that
+    returns are the error records. Errors that nobody takes are counted in numRecordsFailed and logged by type."""
 
     ERRORS: ClassVar[Any] = error_tag("health-data-validator-errors")
 

@@ -1,5 +1,5 @@
-"""The pipeline with its errors written, an operator of another parallelism, and a task that fails once: argument 1 is the
-file that says that it did, argument 2 how many rows come before."""
+"""The pipeline with its errors written, an operator of another parallelism, and a task that fails once: argument 1 is
+the file that says that it did, argument 2 how many rows come before."""
 
 import pathlib
 import sys

@@ -1,5 +1,5 @@
-"""Streams of every kind into tables, refused settings, and what PyFlink has once the package is imported. Argument 1 is the
-directory of the lake."""
+"""Streams of every kind into tables, refused settings, and what PyFlink has once the package is imported. Argument 1 is
+the directory of the lake."""
 
 import datetime
 import decimal

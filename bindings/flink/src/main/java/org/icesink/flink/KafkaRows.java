@@ -14,10 +14,12 @@ import org.apache.flink.types.Row;
 import org.apache.flink.util.Collector;
 
 /**
- * Makes records of KafkaSource rows of topic, partition, offset, timestamp, key and value; key and value are bytes as they came.
+ * Makes records of KafkaSource rows of topic, partition, offset, timestamp, key and value; key and value are bytes as
+ * they came.
  *
  * <p>A proxy, because the class of the records has two names: that of Kafka's client, and the one that
- * flink-sql-connector-kafka gives to its own copy. A class with both in its methods cannot be serialized where one is missing.
+ * flink-sql-connector-kafka gives to its own copy. A class with both in its methods cannot be serialized where one is
+ * missing.
  */
 public final class KafkaRows implements InvocationHandler, Serializable {
   private static final long serialVersionUID = 1L;
@@ -98,7 +100,8 @@ public final class KafkaRows implements InvocationHandler, Serializable {
     topic = accessor(type, "topic", String.class);
   }
 
-  private static MethodHandle accessor(Class<?> type, String name, Class<?> result) throws ReflectiveOperationException {
+  private static MethodHandle accessor(Class<?> type, String name, Class<?> result)
+      throws ReflectiveOperationException {
     return MethodHandles.publicLookup()
         .findVirtual(type, name, MethodType.methodType(result))
         .asType(MethodType.methodType(result, Object.class));

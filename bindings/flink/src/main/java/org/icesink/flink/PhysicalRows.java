@@ -28,9 +28,9 @@ import org.apache.flink.table.types.logical.utils.LogicalTypeParser;
 import org.apache.flink.types.Row;
 
 /**
- * Rows as PyFlink hands them over. Times are numbers, so that no time zone and no rounding of Python's or Java's comes between:
- * dates in days, times in milliseconds, timestamps in microseconds since 1970. Lists are object arrays. Fields are in the order
- * of the type.
+ * Rows as PyFlink hands them over. Times are numbers, so that no time zone and no rounding of Python's or Java's comes
+ * between: dates in days, times in milliseconds, timestamps in microseconds since 1970. Lists are object arrays. Fields
+ * are in the order of the type.
  */
 public final class PhysicalRows extends RichMapFunction<Row, RowData> {
   private static final long serialVersionUID = 1L;

@@ -37,7 +37,7 @@ final class KafkaRowsTest {
 
     TypeSerializer<Row> serializer = schema.getProducedType().createSerializer(new SerializerConfigImpl());
     Row row = serializer.copy(rows.get(0));
-    assertEquals(List.of("t", 3, 1L << 40, -1L), List.of(row.getField(0), row.getField(1), row.getField(2), row.getField(3)));
+    assertEquals(Row.of("t", 3, 1L << 40, -1L), Row.project(row, new int[] {0, 1, 2, 3}));
     assertArrayEquals(new byte[] {7}, (byte[]) row.getField("key"));
     assertArrayEquals(new byte[] {0, 1}, (byte[]) row.getField("value"));
     // A tombstone.
