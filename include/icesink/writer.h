@@ -28,6 +28,7 @@ ICE_API void ice_writer_close(ice_writer *writer);
 
 /// Write rows: a struct array whose columns are found by their names. Optional columns that are not there are null.
 ///
+/// Texts and lists may be large or views, values may come from dictionaries, numbers and times in other widths and units that fit.
 /// Ownership: moves `rows`, also on failure: its `release` is NULL on return; `schema` stays the caller's.
 /// Errors: INVALID_ARGUMENT (a column of another type, one that the table does not have, a null in a required one: names it);
 ///   nothing is written then, and the writer goes on. UNSUPPORTED (a layout that is not read). IO, LIMIT, NO_MEMORY with

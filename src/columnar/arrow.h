@@ -22,11 +22,12 @@ ICE_MUST_CHECK ice_status ice_arrow_export_batch(ice_batch *batch, struct ArrowA
 ICE_MUST_CHECK ice_status ice_arrow_import_schema(const struct ArrowSchema *schema, ice_schema **out, ice_error *err);
 
 /// Copy a struct array into a new batch of `schema`, matching `array_schema`'s columns by name. Optional columns that are
-/// not there become null. Lengths and offsets are checked before use, text for UTF-8.
+/// not there become null. Large texts and lists, views, dictionaries, small and unsigned numbers and times of other units are taken too. Lengths and offsets are checked before use, text for UTF-8.
 ///
 /// Ownership: moves `array`, also on failure (its `release` is NULL on return). `*out` is the caller's to deinit.
 /// Errors: INVALID_ARGUMENT (a column of another type, one that the schema does not have, a required one that is not there
-///   or has a null, lengths and offsets that cannot be), UNSUPPORTED (large strings, views, dictionaries, …), LIMIT.
+///   or has a null, a number or a time that its column cannot hold exactly, lengths and offsets that cannot be), UNSUPPORTED (half floats,
+///   intervals, unions, run ends, dictionaries of nested values), LIMIT.
 ICE_MUST_CHECK ice_status ice_arrow_import_batch(struct ArrowArray *array, const struct ArrowSchema *array_schema,
                                                  const ice_schema *schema, ice_batch *out, ice_error *err);
 

@@ -425,8 +425,7 @@ static void test_arrow__text_must_be_utf8(void **state) {
 
 static void test_arrow__unknown_formats_are_named(void **state) {
   (void)state;
-  static const char *const formats[] = {"U",    "Z",   "vu",  "vz", "+L",        "+vl", "c",  "S",     "e", "tsn:",
-                                        "tss:", "tdm", "ttm", "+r", "d:9,2,256", "d:9", "w:", "+ud:0", ""};
+  static const char *const formats[] = {"e", "tiD", "+r", "d:9,2,256", "d:9", "w:", "+ud:0", "+w:3", "ts", ""};
   for (size_t i = 0; i < ICE_COUNT_OF(formats); i++) {
     foreign f;
     char part[64];
@@ -435,7 +434,7 @@ static void test_arrow__unknown_formats_are_named(void **state) {
     import_foreign(&f, "long", ICE_UNSUPPORTED, part);
   }
   foreign f;
-  make_foreign(&f, "l");
+  make_foreign(&f, "f");
   f.column_schema.dictionary = &f.item_schema;
   import_foreign(&f, "long", ICE_UNSUPPORTED, "with a dictionary");
   make_foreign(&f, "l");
@@ -448,6 +447,203 @@ static void test_arrow__unknown_formats_are_named(void **state) {
   static const int32_t bad_count = -5;
   f.column_schema.metadata = (const char *)&bad_count;
   import_foreign(&f, "long", ICE_INVALID_ARGUMENT, "metadata is damaged");
+}
+
+// Imports the column and gives value `row` of it as a number.
+static int64_t imported_number(foreign *f, const char *type, int64_t row) {
+  char text[64];
+  snprintf(text, sizeof text, "struct<x: %s>", type);
+  ice_schema *schema = test_schema(text);
+  ice_batch batch;
+  ice_error err = {0};
+  if (ice_arrow_import_batch(&f->array, &f->schema, schema, &batch, &err) != ICE_OK) {
+    fail_msg("%s: %s", f->column_schema.format, err.message);
+  }
+  const ice_column *column = &batch.columns[0];
+  int64_t value = column->width == 4 ? ice_column_i32(column, row) : ice_column_i64(column, row);
+  ice_batch_deinit(&batch);
+  ice_schema_unref(schema);
+  return value;
+}
+
+static void expect_text(foreign *f, const char *const expected[3]) {
+  ice_schema *schema = test_schema("struct<x: string>");
+  ice_batch batch;
+  ice_error err = {0};
+  if (ice_arrow_import_batch(&f->array, &f->schema, schema, &batch, &err) != ICE_OK) {
+    fail_msg("%s: %s", f->column_schema.format, err.message);
+  }
+  for (int64_t row = 0; row < 3; row++) {
+    assert_true(ice_str_equal_c(ice_column_text(&batch.columns[0], row), expected[row]));
+  }
+  ice_batch_deinit(&batch);
+  ice_schema_unref(schema);
+}
+
+static void test_arrow__numbers_of_every_width_and_unit_are_converted(void **state) {
+  (void)state;
+  static const int8_t i8[] = {1, -2, 3};
+  static const uint8_t u8[] = {1, 254, 3};
+  static const int16_t i16[] = {1, -30000, 3};
+  static const uint16_t u16[] = {1, 60000, 3};
+  static const uint32_t u32[] = {1, 4000000000, 3};
+  static const uint64_t u64[] = {1, 5000000000, 3};
+  static const int32_t seconds[] = {1, 86399, 3};
+  static const int64_t moments[] = {0, -172800000, 0};
+  static const struct {
+    const char *format;
+    const char *type;
+    const void *values;
+    int64_t second;
+  } cases[] = {
+      {"c", "int", i8, -2},
+      {"C", "int", u8, 254},
+      {"s", "int", i16, -30000},
+      {"S", "int", u16, 60000},
+      {"I", "long", u32, 4000000000},
+      {"L", "long", u64, 5000000000},
+      {"tts", "time", seconds, 86399000000},
+      {"ttm", "time", seconds, 86399000},
+      {"ttn", "time", moments, -172800},
+      {"tdm", "date", moments, -2},
+      {"tss:", "timestamp", moments, -172800000000000},
+      {"tsm:", "timestamp", moments, -172800000000},
+      {"tsm:Europe/Berlin", "timestamptz", moments, -172800000000},
+      {"tsn:", "timestamp", moments, -172800},
+  };
+  for (size_t i = 0; i < ICE_COUNT_OF(cases); i++) {
+    foreign f;
+    make_foreign(&f, cases[i].format);
+    f.column_buffers[1] = cases[i].values;
+    assert_int_equal(imported_number(&f, cases[i].type, 1), cases[i].second);
+  }
+}
+
+static void test_arrow__numbers_that_do_not_fit_are_refused(void **state) {
+  (void)state;
+  static const uint64_t large[] = {1, UINT64_MAX, 3};
+  static const int64_t fine[] = {0, 1001, 0};
+  static const int64_t far[] = {0, INT64_MAX, 0};
+  static const struct {
+    const char *format;
+    const char *type;
+    const void *values;
+  } cases[] = {{"L", "long", large}, {"tsn:", "timestamp", fine}, {"tdm", "date", fine}, {"tss:", "timestamp", far}};
+  for (size_t i = 0; i < ICE_COUNT_OF(cases); i++) {
+    foreign f;
+    make_foreign(&f, cases[i].format);
+    f.column_buffers[1] = cases[i].values;
+    import_foreign(&f, cases[i].type, ICE_INVALID_ARGUMENT, "out of range, or finer");
+  }
+}
+
+static void test_arrow__large_texts_and_lists_are_taken(void **state) {
+  (void)state;
+  static const int64_t offsets[] = {0, 2, 2, 5};
+  static const int64_t bad[] = {0, 2, 1, 5};
+  static const int64_t beyond[] = {0, 2, 2, INT64_MAX};
+  static const char *const texts[] = {"ab", "", "cde"};
+  foreign f;
+  make_foreign(&f, "u");
+  f.column_schema.format = "U";
+  f.column_buffers[1] = offsets;
+  expect_text(&f, texts);
+  make_foreign(&f, "u");
+  f.column_schema.format = "U";
+  f.column_buffers[1] = bad;
+  import_foreign(&f, "string", ICE_INVALID_ARGUMENT, "offsets go back");
+  for (int i = 0; i < 2; i++) {
+    make_foreign(&f, "+l");
+    f.column_schema.format = "+L";
+    f.column_buffers[1] = i == 0 ? offsets : beyond;
+    import_foreign(&f, "list<long>", i == 0 ? ICE_OK : ICE_INVALID_ARGUMENT, i == 0 ? "" : "beyond the values");
+  }
+}
+
+static void test_arrow__list_views_are_taken(void **state) {
+  (void)state;
+  static const int32_t offsets[] = {3, 0, 0};
+  static const int32_t sizes[] = {2, 3, 0};
+  static const int32_t beyond[] = {3, 3, 0};
+  static const int32_t negative[] = {2, -1, 0};
+  const int32_t *const all[] = {sizes, beyond, negative};
+  for (size_t i = 0; i < ICE_COUNT_OF(all); i++) {
+    foreign f;
+    make_foreign(&f, "+l");
+    f.column_schema.format = "+vl";
+    f.column.n_buffers = 3;
+    f.column_buffers[1] = offsets;
+    f.column_buffers[2] = all[i];
+    import_foreign(&f, "list<long>", i == 0 ? ICE_OK : ICE_INVALID_ARGUMENT, i == 0 ? "" : "beyond the values");
+  }
+}
+
+/// A view as Arrow lays it out: the text itself, or its start, block and offset.
+typedef struct view {
+  int32_t size;
+  union {
+    char text[12];
+    struct {
+      char start[4];
+      int32_t block;
+      int32_t offset;
+    } there;
+  } of;
+} view;
+
+static void test_arrow__text_views_are_taken(void **state) {
+  (void)state;
+  static const char block[] = "a text of more than twelve bytes";
+  static const int64_t sizes[] = {sizeof block - 1};
+  static const char *const texts[] = {"short", "text of more than twelve", ""};
+  static const view hostile[] = {{.size = 24, .of.there = {.block = 1, .offset = 2}},
+                                 {.size = 24, .of.there = {.block = -1, .offset = 2}},
+                                 {.size = 24, .of.there = {.block = 0, .offset = 20}},
+                                 {.size = 24, .of.there = {.block = 0, .offset = -1}},
+                                 {.size = INT32_MAX, .of.there = {.block = 0, .offset = INT32_MAX}},
+                                 {.size = -1}};
+  view views[3] = {{.size = 5, .of.text = "short"},
+                   {.size = 24, .of.there = {.start = "text", .block = 0, .offset = 2}}};
+  const void *buffers[] = {NULL, views, block, sizes};
+  foreign f;
+  make_foreign(&f, "vu");
+  f.column.n_buffers = 4;
+  f.column.buffers = buffers;
+  expect_text(&f, texts);
+  for (size_t i = 0; i < ICE_COUNT_OF(hostile); i++) {
+    make_foreign(&f, "vu");
+    f.column.n_buffers = 4;
+    f.column.buffers = buffers;
+    views[2] = hostile[i];
+    import_foreign(&f, "string", ICE_INVALID_ARGUMENT, "points beyond its blocks");
+  }
+}
+
+static void test_arrow__dictionaries_are_looked_up(void **state) {
+  (void)state;
+  static const int8_t indexes[] = {2, 0, 1};
+  static const int8_t beyond[] = {2, 3, 1};
+  static const int8_t negative[] = {2, -1, 1};
+  static const char *const texts[] = {"cde", "ab", ""};
+  const int8_t *const all[] = {indexes, beyond, negative};
+  for (size_t i = 0; i < ICE_COUNT_OF(all); i++) {
+    foreign values;
+    foreign f;
+    make_foreign(&values, "u");
+    make_foreign(&f, "c");
+    f.column_buffers[1] = all[i];
+    f.column_schema.dictionary = &values.column_schema;
+    f.column.dictionary = &values.column;
+    if (i == 0) {
+      expect_text(&f, texts);
+    } else {
+      import_foreign(&f, "string", ICE_INVALID_ARGUMENT, "beyond its dictionary");
+    }
+  }
+  foreign f;
+  make_foreign(&f, "c");
+  f.column_schema.dictionary = &f.item_schema;
+  import_foreign(&f, "long", ICE_INVALID_ARGUMENT, "not those of its format");
 }
 
 static void test_arrow__a_released_array_is_refused(void **state) {
@@ -476,6 +672,12 @@ int main(void) {
       cmocka_unit_test(test_arrow__columns_are_matched_by_name),
       cmocka_unit_test(test_arrow__text_must_be_utf8),
       cmocka_unit_test(test_arrow__unknown_formats_are_named),
+      cmocka_unit_test(test_arrow__numbers_of_every_width_and_unit_are_converted),
+      cmocka_unit_test(test_arrow__numbers_that_do_not_fit_are_refused),
+      cmocka_unit_test(test_arrow__large_texts_and_lists_are_taken),
+      cmocka_unit_test(test_arrow__list_views_are_taken),
+      cmocka_unit_test(test_arrow__text_views_are_taken),
+      cmocka_unit_test(test_arrow__dictionaries_are_looked_up),
       cmocka_unit_test(test_arrow__a_released_array_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
