@@ -5,9 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
@@ -167,6 +171,41 @@ final class SessionTest {
       task.interrupt();
       assertEquals("CANCELLED", outcome.get(5, TimeUnit.SECONDS).status());
       task.join(5000);
+    }
+  }
+
+  /** A catalog that is up and cannot: the library waits and says so in Flink's log; the error may be tried again. */
+  @Test
+  void troubleIsLoggedAndRetryable() throws IOException {
+    HttpServer catalog = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 10);
+    catalog.createContext("/", exchange -> answer(exchange, 503, "{}"));
+    catalog.createContext("/v1/config", exchange -> answer(exchange, 200, "{\"defaults\":{},\"overrides\":{}}"));
+    catalog.start();
+    Map<String, String> settings =
+        Map.of(
+            "catalog.type", "rest",
+            "catalog.uri", "http://127.0.0.1:" + catalog.getAddress().getPort(),
+            "commit.give_up", "3s");
+    long before = logged("A commit was not decided; trying again");
+    try (Session session = Session.open(settings)) {
+      IcesinkException error =
+          assertThrows(IcesinkException.class, () -> session.append("db.t", committable(1, new byte[0])));
+      assertTrue(error.isRetryable(), error.getMessage());
+    } finally {
+      catalog.stop(0);
+    }
+    assertTrue(logged("A commit was not decided; trying again") > before);
+  }
+
+  private static void answer(HttpExchange exchange, int status, String body) throws IOException {
+    exchange.sendResponseHeaders(status, body.length());
+    exchange.getResponseBody().write(body.getBytes(StandardCharsets.UTF_8));
+    exchange.close();
+  }
+
+  private static long logged(String text) throws IOException {
+    try (Stream<String> lines = Files.lines(Paths.get(System.getProperty("icesink.log")))) {
+      return lines.filter(line -> line.contains("WARN") && line.contains(text)).count();
     }
   }
 
