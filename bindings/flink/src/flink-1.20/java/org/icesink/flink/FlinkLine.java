@@ -7,6 +7,12 @@ import org.apache.flink.table.data.RowData;
 
 /** What differs between the lines of Flink: this is 1.20. */
 final class FlinkLine {
+  /**
+   * After the end of its input Flink's committer commits all that it has whenever any checkpoint is complete: an earlier one too,
+   * whose restore would write the same rows again. So the aggregator ends only when no earlier checkpoint is under way.
+   */
+  static final boolean COMMITS_BEFORE_FINAL_CHECKPOINT = true;
+
   private FlinkLine() {}
 
   /** The interface still asks for the older way to make a writer, which Flink takes only where there is no newer one. */

@@ -6,6 +6,9 @@ import org.apache.flink.table.data.RowData;
 
 /** What differs between the lines of Flink: this is 2.1. */
 final class FlinkLine {
+  /** A committable waits for a checkpoint that has it. */
+  static final boolean COMMITS_BEFORE_FINAL_CHECKPOINT = false;
+
   private FlinkLine() {}
 
   abstract static class RowSink implements Sink<RowData> {

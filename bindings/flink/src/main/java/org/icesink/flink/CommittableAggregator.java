@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.BooleanSerializer;
@@ -49,6 +50,7 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   private transient boolean endedBefore;
   private transient long base;
   private transient long lastCheckpointId;
+  private transient long lastDecidedId;
   private transient boolean inputEnded;
   private transient List<WriteResult> results;
   private transient long fileCount;
@@ -85,6 +87,7 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
             .getListState(new ListStateDescriptor<>("icesink-input-ended", BooleanSerializer.INSTANCE));
     endedState.get().forEach(ended -> endedBefore |= ended);
     lastCheckpointId = context.getRestoredCheckpointId().orElse(0);
+    lastDecidedId = lastCheckpointId;
     startAboveTable();
     getMetricGroup().gauge("lastCheckpointSize", () -> lastCheckpointBytes);
     getMetricGroup().gauge("pendingFiles", this::countPendingFiles);
@@ -98,7 +101,7 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
     if (known.isEmpty() || known.getAsLong() <= base + lastCheckpointId) {
       return;
     }
-    if (!getContainingTask().getConfiguration().isCheckpointingEnabled()) {
+    if (!isCheckpointingEnabled()) {
       // Without checkpoints an attempt of the job cannot tell its own earlier commit from that of another run.
       if (getRuntimeContext().getTaskInfo().getAttemptNumber() > 0) {
         return;
@@ -150,7 +153,15 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   }
 
   @Override
-  public void endInput() {
+  public void endInput() throws Exception {
+    if (FlinkLine.COMMITS_BEFORE_FINAL_CHECKPOINT && isCheckpointingEnabled()) {
+      // Notifications are mails; barriers are not, so that no further checkpoint passes meanwhile.
+      MailboxExecutor mails =
+          getContainingTask().getMailboxExecutorFactory().createExecutor(getOperatorConfig().getChainIndex());
+      while (lastDecidedId < lastCheckpointId) {
+        mails.yield();
+      }
+    }
     inputEnded = true;
     emit(lastCheckpointId + 1);
   }
@@ -182,7 +193,18 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   @Override
   public void notifyCheckpointComplete(long checkpointId) throws Exception {
     super.notifyCheckpointComplete(checkpointId);
+    lastDecidedId = Math.max(lastDecidedId, checkpointId);
     pendingFiles.keySet().removeIf(id -> id <= checkpointId);
+  }
+
+  @Override
+  public void notifyCheckpointAborted(long checkpointId) throws Exception {
+    super.notifyCheckpointAborted(checkpointId);
+    lastDecidedId = Math.max(lastDecidedId, checkpointId);
+  }
+
+  private boolean isCheckpointingEnabled() {
+    return getContainingTask().getConfiguration().isCheckpointingEnabled();
   }
 
   private long countPendingFiles() {

@@ -20,6 +20,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
@@ -65,7 +66,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Rows numbered by a source that replays, through failures of every part of a job: none may be lost or come twice. */
 final class ExactlyOnceTest {
@@ -163,8 +164,12 @@ final class ExactlyOnceTest {
         });
   }
 
+  private static LongStream seeds() {
+    return LongStream.rangeClosed(1, "1".equals(System.getenv("ICESINK_TEST_ALL")) ? 30 : 3);
+  }
+
   @ParameterizedTest
-  @ValueSource(longs = {1, 2, 3})
+  @MethodSource("seeds")
   void failuresLoseAndRepeatNothing(long seed) throws Exception {
     trouble = new Trouble(seed, 12);
     StreamExecutionEnvironment environment =
