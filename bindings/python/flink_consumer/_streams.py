@@ -46,7 +46,9 @@ class _HealthFunction(ProcessFunction):
     def open(self, runtime_context: Any) -> None:
         # Who consumes the stream is known when the whole job is; a tagged value that nobody takes would become a row.
         self.taken = runtime_context.get_job_parameter(self.parameter, "") == "true"
-        self.failures = runtime_context.get_metrics_group().counter("numRecordsFailed")
+        # A group of its own: functions that Flink chains share the operator's, where one would hide the other's count.
+        group = runtime_context.get_metrics_group().add_group(type(self.worker).__name__)
+        self.failures = group.counter("numRecordsFailed")
 
     def close(self) -> None:
         self.worker.close()

@@ -42,6 +42,7 @@ class Flink:
         self.checkpoints = directory / "checkpoints"
         directory.mkdir(parents=True)
         self.starts = 0
+        (self.reporter,) = home.glob("lib/python3.*/site-packages/pyflink/plugins/metrics-slf4j/*.jar")
         self.jars = [jar, *home.glob("jars/*.jar")]
         self.configure()
 
@@ -52,6 +53,9 @@ class Flink:
             "restart-strategy.type": "fixed-delay",
             "restart-strategy.fixed-delay.attempts": 3,
             "restart-strategy.fixed-delay.delay": "100ms",
+            # Metrics, into the log.
+            "metrics.reporter.log.factory.class": "org.apache.flink.metrics.slf4j.Slf4jReporterFactory",
+            "metrics.reporter.log.interval": "1 SECONDS",
             **more,
         }
 
@@ -64,6 +68,7 @@ class Flink:
             "PATH": f"{self.home / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT / "bindings/python"),
             "ICESINK_FLINK_JARS": os.pathsep.join(map(str, self.jars)),
+            "HADOOP_CLASSPATH": str(self.reporter),
             "FLINK_TEST_SETTINGS": json.dumps(self.settings),
             "FLINK_LOG_DIR": str(self.directory / f"log-{self.starts}"),
             **variables,
@@ -107,7 +112,8 @@ class Flink:
         return (self.directory / "output").read_text()
 
     def log(self):
-        return "".join(path.read_text() for path in sorted(self.directory.glob("log-*/*.log")))
+        """Flink's log of the last start."""
+        return "".join(path.read_text() for path in (self.directory / f"log-{self.starts}").glob("*.log"))
 
     def last_checkpoint(self):
         found = self.checkpoints.glob("*/chk-*/_metadata")

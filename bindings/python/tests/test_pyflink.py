@@ -3,6 +3,7 @@
 import collections
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -102,13 +103,21 @@ def test_the_documented_pipeline_goes_on_after_a_crash(flink, services, tmp_path
         flink.wait_until(lambda: flink.last_checkpoint() != seen, process)
         # Flink's source commits offsets a little after its checkpoints.
         flink.wait_until(lambda: sum(lake.offsets().values()) == MESSAGES, process)
+        # Nobody took the errors: each is logged and counted.
+        flink.wait_until(lambda: failures(flink)[0] == failures(flink)[1] > 20, process, seconds=20)
+        assert "Error recorded: validation_error" in flink.log()
     finally:
         flink.kill(process)
     lake.assert_rows()
     assert table_rows_of(lake, "health_data_errors") == 0
-    # Nobody took the errors.
-    assert "Error recorded: validation_error" in flink.log()
     assert flink.output().count("health_data_errors has no stream of errors") == 2
+
+
+def failures(flink):
+    """Error records in the log of the last start, and the newest numRecordsFailed of all its tasks."""
+    log = flink.log()
+    newest = dict(re.findall(r"(HealthDataTransformer.*)\.numRecordsFailed: (\d+)", log))
+    return log.count("Error recorded: "), sum(map(int, newest.values()))
 
 
 def table_rows_of(lake, name):
