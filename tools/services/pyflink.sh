@@ -1,7 +1,7 @@
 #!/bin/sh
 # PyFlink and its Kafka connector, for the tests of the Python package.
 #   pyflink.sh install      into .cache/pyflink/VERSION, a virtual environment with the jars in jars/; print that folder
-# PYFLINK_VERSION chooses another line than the pinned one: 1.20.5 is known too.
+# PYFLINK_VERSION chooses another version than the pinned one.
 set -eu
 . "$(dirname "$0")/common.sh"
 here=$(cd "$(dirname "$0")" && pwd)

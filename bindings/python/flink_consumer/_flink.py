@@ -12,7 +12,9 @@ import pathlib
 import weakref
 from typing import Any, Callable, Dict, List, Set
 
-HAS_FLINK = importlib.util.find_spec("pyflink") is not None
+_found = importlib.util.find_spec("pyflink")
+# Any folder of the name is found too, but has no origin.
+HAS_FLINK = _found is not None and _found.origin is not None
 _JARS = "ICESINK_FLINK_JARS"
 _logger = logging.getLogger("flink_consumer")
 

@@ -9,7 +9,7 @@ import time
 
 from conftest import ROOT
 
-SCRIPTS = pathlib.Path(__file__).parent / "pyflink"
+SCRIPTS = pathlib.Path(__file__).parent / "flink_programs"
 LIBRARY = os.environ["ICESINK_LIBRARY"]
 
 

@@ -81,7 +81,7 @@ def without_index(dead):
 
 
 def test_the_documented_pipeline_goes_on_after_a_crash(flink, services, tmp_path):
-    text = pathlib.Path(ROOT / "bindings/python/tests/pyflink/pipeline.py").read_text()
+    text = pathlib.Path(ROOT / "bindings/python/tests/flink_programs/pipeline.py").read_text()
     assert 'env.from_source(kafka_source, "Kafka Source")' in text
     lake = HealthLake(tmp_path / "lake", services, "documented")
     rows = len(lake.expected()[0])

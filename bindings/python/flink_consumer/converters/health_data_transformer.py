@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import copy
 import logging
 from typing import Any, ClassVar, Counter, Iterator, Optional
 
@@ -61,7 +62,8 @@ class HealthDataTransformer:
         """`stream.flat_map(self)`. Tasks have the settings of this process."""
         from .._streams import TransformFunction, run_on_stream
 
-        worker = HealthDataTransformer(self._settings or Settings())
+        worker = copy.copy(self)
+        worker._decoder = HealthDecoder(self._settings or Settings(), rules=False)
         return run_on_stream(stream, TransformFunction, worker, self.ERRORS, "HealthDataTransformer", output_type)
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import copy
 import logging
 from typing import Any, ClassVar, Counter, Dict, List, Optional
 
@@ -61,7 +62,8 @@ class HealthDataValidator:
         """`stream.filter(self)`. Tasks have the settings of this process."""
         from .._streams import ValidateFunction, run_on_stream
 
-        worker = HealthDataValidator(self._settings or Settings())
+        worker = copy.copy(self)
+        worker._decoder = HealthDecoder(self._settings or Settings(), rules=True)
         return run_on_stream(stream, ValidateFunction, worker, self.ERRORS, "HealthDataValidator", stream.get_type())
 
     def close(self) -> None:
