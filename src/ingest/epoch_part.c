@@ -9,6 +9,9 @@
 
 enum { PART_BYTES_MAX = 1 << 30, TABLE_NAME_MAX = 4096 };
 
+// Sums of a few of these stay in range.
+#define COUNT_MAX (INT64_MAX / 8)
+
 // "icesink part 1\n", a line of JSON, and behind it the tables' files one after the other.
 #define WORDS "icesink part "
 #define VERSION "1\n"
@@ -124,7 +127,11 @@ static ice_status read_counts(const json_t *root, ice_epoch_part *out, ice_error
   ice_status status = ICE_OK;
   ICE_TRY(ice_json_get_object(root, "counts", &object, err));
   for (size_t i = 0; i < ICE_COUNT_FIELDS; i++) {
+    const int64_t *count = ice_count_at(&out->counts, i);
     ICE_TRY(ice_json_get_i64(object, ice_count_name(i), ice_count_at(&out->counts, i), err));
+    if (*count < 0 || *count > COUNT_MAX) {
+      ICE_FAIL(ICE_CORRUPT, "%s of %lld", ice_count_name(i), (long long)*count);
+    }
   }
 done:
   return status;
@@ -168,7 +175,7 @@ static ice_status read_tables(const json_t *root, ice_str rest, ice_epoch_part *
   for (size_t i = 0; i < count; i++) {
     ice_part_table *table = &out->tables[out->table_count++];
     ICE_TRY(read_table(json_array_get(list, i), &rest, out, table, err));
-    if (!ice_add_i64(*rows, table->rows, rows)) {
+    if (table->rows < 0 || !ice_add_i64(*rows, table->rows, rows)) {
       ICE_FAIL(ICE_CORRUPT, "the rows of a part are out of range");
     }
   }

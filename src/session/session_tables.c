@@ -120,6 +120,28 @@ static ice_status add_line(void *context, ice_str name, ice_error *err) {
   return ice_bytes_append_format(context, err, "%.*s\n", ICE_STR_ARG(name));
 }
 
+/// A name that is looked for among others.
+typedef struct sought {
+  ice_str name;
+  bool found;
+} sought;
+
+static ice_status compare_name(void *context, ice_str name, ice_error *err) {
+  (void)err;
+  sought *self = context;
+  self->found = self->found || ice_str_equal(self->name, name);
+  return ICE_OK;
+}
+
+// Not every catalog says so by itself where it is asked for the tables of a namespace that is not there.
+static ice_status check_namespace(ice_catalog *catalog, const char *name, ice_error *err) {
+  sought namespace_name = {.name = ice_str_of(name)};
+  ice_status status = ice_catalog_list_namespaces(catalog, compare_name, &namespace_name, err);
+  return status != ICE_OK || namespace_name.found
+             ? status
+             : ice_error_set(err, ICE_NOT_FOUND, "Namespace does not exist: %s", name);
+}
+
 ice_status ice_session_list(ice_session *session, const char *name_space, ice_text *out, ice_error *err) {
   *out = (ice_text){0};
   ice_bytes text;
@@ -128,6 +150,9 @@ ice_status ice_session_list(ice_session *session, const char *name_space, ice_te
   ICE_TRY(ice_session_reach(session, false, err));
   ICE_TRY(name_space ? ice_catalog_list_tables(session->catalog, ice_str_of(name_space), add_line, &text, err)
                      : ice_catalog_list_namespaces(session->catalog, add_line, &text, err));
+  if (name_space && text.size == 0) {
+    ICE_TRY(check_namespace(session->catalog, name_space, err));
+  }
   ICE_TRY(ice_session_text(&text, out, err));
 done:
   ice_bytes_deinit(&text);

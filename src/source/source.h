@@ -53,16 +53,19 @@ ICE_MUST_CHECK ice_status ice_chunk_add_range(ice_chunk *chunk, const ice_chunk_
 /// Bytes held.
 size_t ice_chunk_memory(const ice_chunk *chunk);
 
+/// `data` NULL where `size` is below 0; an empty text has a place, also in a chunk without any bytes.
+static inline ice_str ice_chunk_text(const ice_chunk *chunk, uint32_t at, int32_t size) {
+  return size < 0    ? (ice_str){0}
+         : size == 0 ? ICE_STR("")
+                     : ice_str_make((const char *)chunk->data.data + at, (size_t)size);
+}
+
 static inline ice_str ice_record_value(const ice_chunk *chunk, const ice_record *record) {
-  return record->value_size < 0
-             ? (ice_str){0}
-             : ice_str_make((const char *)chunk->data.data + record->value_at, (size_t)record->value_size);
+  return ice_chunk_text(chunk, record->value_at, record->value_size);
 }
 
 static inline ice_str ice_record_key(const ice_chunk *chunk, const ice_record *record) {
-  return record->key_size < 0
-             ? (ice_str){0}
-             : ice_str_make((const char *)chunk->data.data + record->key_at, (size_t)record->key_size);
+  return ice_chunk_text(chunk, record->key_at, record->key_size);
 }
 
 /// A partition as the source knows it. Indexes never change while the source lives; new partitions go to the end.

@@ -210,7 +210,7 @@ def test_what_cannot_become_a_row_is_an_error_record(record, index, error_type, 
     (error,) = errors
     assert (error["kafka_topic"], error["kafka_partition"], error["kafka_offset"]) == ("t", 3, 42)
     assert list(error)[:12] == DOCUMENTED and error["error_message"]
-    assert error["raw_bytes"] == (record or None if isinstance(record, bytes) else None)
+    assert error["raw_bytes"] == (record if isinstance(record, bytes) else None)
     assert len(rows) == (1 if index == 1 else 0)
     # The same fault has the same id on every reading.
     assert (

@@ -280,6 +280,16 @@ static void test_pipeline__tombstones_are_dead_letters_or_filtered(void **state)
   expect_counts(2, 1, 0, 1);
 }
 
+static void test_pipeline__an_empty_value_is_kept_as_one(void **state) {
+  (void)state;
+  health_add(&p, "", 0);
+  run();
+  expect_counts(1, 0, 1, 0);
+  expect_letter(0, "deserialization_error", "the value is shorter than the registry's wire format header of 5 bytes");
+  assert_false(ice_column_is_null(letter_column("raw_bytes"), 0));
+  expect_text("raw_bytes", 0, "");
+}
+
 static void test_pipeline__an_empty_array_is_filtered(void **state) {
   (void)state;
   health_send(&p, NULL, 0);
@@ -685,6 +695,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_pipeline__raw_payload_is_the_element_with_its_parent, setup, teardown),
       cmocka_unit_test_setup_teardown(test_pipeline__messages_that_are_not_what_they_claim, setup, teardown),
       cmocka_unit_test_setup_teardown(test_pipeline__tombstones_are_dead_letters_or_filtered, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_pipeline__an_empty_value_is_kept_as_one, setup, teardown),
       cmocka_unit_test_setup_teardown(test_pipeline__an_empty_array_is_filtered, setup, teardown),
       cmocka_unit_test_setup_teardown(test_pipeline__no_damaged_byte_loses_an_element, setup, teardown),
       cmocka_unit_test_setup_teardown(test_pipeline__no_truncation_loses_a_message, setup, teardown),

@@ -187,6 +187,11 @@ static void test_session__tables_are_made_listed_described_and_dropped(void **st
   OK(ice_session_list(session, "db", &text, &err));
   assert_string_equal(text.data, "t\n");
   ice_text_free(&text);
+  OK(ice_session_create_namespace(session, "empty", &err));
+  OK(ice_session_list(session, "empty", &text, &err));
+  assert_string_equal(text.data, "");
+  ice_text_free(&text);
+  assert_int_equal(ice_session_list(session, "none", &text, &err), ICE_NOT_FOUND);
   OK(ice_session_load_table(session, "db.t", &text, &err));
   assert_non_null(strstr(text.data, "{\"metadata-location\":\"file://"));
   assert_non_null(strstr(text.data, "\"bucket[4]\""));
