@@ -16,10 +16,12 @@ static const ice_table_metadata *table(void) {
   static ice_table_metadata *metadata;
   if (!metadata) {
     ice_schema *schema = NULL;
-    ice_partition_field field = {.source_id = 1, .field_id = 1000, .name = ICE_STR("x"), .transform_text = ICE_STR("identity")};
+    ice_partition_field field = {
+        .source_id = 1, .field_id = 1000, .name = ICE_STR("x"), .transform_text = ICE_STR("identity")};
     field.transform.kind = ICE_TRANSFORM_IDENTITY;
     const ice_partition_spec spec = {.field_count = 1, .fields = &field};
-    const ice_str text = ICE_STR("{\"type\":\"struct\",\"fields\":[{\"id\":1,\"name\":\"x\",\"required\":true,\"type\":\"long\"}]}");
+    const ice_str text =
+        ICE_STR("{\"type\":\"struct\",\"fields\":[{\"id\":1,\"name\":\"x\",\"required\":true,\"type\":\"long\"}]}");
     const ice_table_create create = {.uuid = ICE_STR(UUID), .location = ICE_STR("memory://w"), .spec = &spec};
     ice_table_create with_schema = create;
     if (ice_schema_from_json_text(text, &schema, NULL) != ICE_OK) {
