@@ -19,7 +19,6 @@ ice_committer ice_session_committer(const ice_session *session) {
 typedef struct commit_run {
   ice_committer committer;
   ice_epoch epoch;
-  bool fenced;
 } commit_run;
 
 static ice_status stands_elsewhere(const ice_committer *committer, const ice_position *position,
@@ -43,8 +42,7 @@ static ice_status attempt_epoch(void *context, bool *done, bool *unknown, ice_er
   ice_attempt outcome = ICE_ATTEMPT_AGAIN;
   ice_status status = ice_commit_attempt(&run->committer, &run->epoch, &outcome, err);
   *unknown = run->epoch.unknown;
-  // Where the position is now is seen when it is compared again.
-  run->fenced = status == ICE_OK && outcome == ICE_ATTEMPT_FENCED;
+  // Fenced is decided too: where the position is now is seen when it is compared again.
   *done = status == ICE_OK && outcome != ICE_ATTEMPT_AGAIN;
   return status;
 }

@@ -94,7 +94,9 @@ ice_status ice_writer_append(ice_writer *writer, struct ArrowArray *rows, const 
   ice_batch batch = {0};
   ice_status status = check_usable(writer, err);
   if (status != ICE_OK) {
-    rows->release(rows);
+    if (rows->release) {
+      rows->release(rows);
+    }
     return status;
   }
   status = ice_arrow_import_batch(rows, schema, columns, &batch, err);
