@@ -21,8 +21,8 @@ install() {
     mkdir -p "$place"
     {
         python3 -m venv "$place"
-        # setuptools: what PyFlink imports, and environments of newer Pythons have not.
-        "$place/bin/pip" install -q --disable-pip-version-check "apache-flink==$version" "setuptools<81" &&
+        # setuptools and typing_extensions: what PyFlink imports and does not ask for.
+        "$place/bin/pip" install -q --disable-pip-version-check "apache-flink==$version" "setuptools<81" typing_extensions &&
             mvn -q -B -f "$here/pyflink.pom.xml" -Dflink.kafka.version="$connector" \
                 org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory="$place/jars"
     } >"$place/install.log" 2>&1 || { tail -n 30 "$place/install.log" >&2; exit 1; }
