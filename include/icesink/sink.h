@@ -38,9 +38,9 @@ ICE_API ICE_MUST_CHECK ice_status ice_sink_writer_resume(ice_sink_writer *writer
 /// record is a dead letter, not an error.
 ///
 /// Ownership: records are borrowed for the call.
-/// Errors: INVALID_ARGUMENT (an offset before the next one: names both); an error of the schema registry with ICE_ERROR_RETRYABLE:
-///   nothing has happened in both cases. Anything else has ICE_ERROR_FATAL: what was added since the last finish is lost, and only
-///   ice_sink_writer_close is allowed.
+/// Errors: INVALID_ARGUMENT (an offset before the next one: names both), an error of the schema registry with ICE_ERROR_RETRYABLE,
+///   NO_MEMORY, LIMIT. With ICE_ERROR_FATAL what was added since the last finish is lost, and only ice_sink_writer_close is allowed;
+///   without it nothing has happened.
 ICE_API ICE_MUST_CHECK ice_status ice_sink_writer_add(ice_sink_writer *writer, const ice_kafka_record *records,
                                                       size_t count, ice_error *err);
 

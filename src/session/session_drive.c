@@ -10,7 +10,11 @@ static bool passes(ice_status status, const ice_error *err) {
 static ice_status give_up(ice_status status, bool unknown, ice_error *err) {
   // An earlier attempt may have been applied, whatever the last one says; but for a policy, which has looked.
   bool decided = (err->flags & ICE_ERROR_POLICY) != 0;
-  status = unknown && !decided ? ICE_COMMIT_UNKNOWN : status == ICE_OK ? err->status : status;
+  // One that gave no reason was undecided all the same.
+  if (status == ICE_OK && err->status == ICE_OK) {
+    ice_error_set(err, ICE_CONFLICT, "the commit was not decided: other writers are faster");
+  }
+  status = unknown && !decided ? ICE_COMMIT_UNKNOWN : err->status;
   err->status = status;
   return status;
 }
@@ -21,6 +25,7 @@ ice_status ice_session_drive(ice_session *session, ice_session_attempt attempt, 
   int64_t give_up_ms = ice_settings_number(&session->settings, ICE_OPTION_ID_COMMIT_GIVE_UP);
   int64_t begin_us = port->clock.monotonic_us(port->clock.context);
   for (;;) {
+    ice_error_clear(err);
     bool done = false;
     bool unknown = false;
     ice_status status = attempt(context, &done, &unknown, err);

@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 // The public functions from the outside, on a SQLite catalog and files in a directory of the test's own.
+#include "session/session_priv.h"
+
 #include "scratch_directory.h"
 #include "session_rows.h"
 #include <icesink/icesink.h>
@@ -354,6 +356,30 @@ static void test_session__a_stopped_session_waits_for_nobody(void **state) {
   assert_int_equal(ice_session_append(session, &request, &result, &err), ICE_CANCELLED);
 }
 
+static int attempts;
+
+static ice_status undecided(void *context, bool *done, bool *unknown, ice_error *error) {
+  (void)context;
+  (void)error;
+  attempts++;
+  *done = false;
+  *unknown = false;
+  return ICE_OK;
+}
+
+static void test_session__what_is_never_decided_is_never_called_done(void **state) {
+  (void)state;
+  const char *extra[] = {"commit.give_up=20ms", "commit.retry_delay=1ms"};
+  ice_session *other = open_session(2, extra);
+  attempts = 0;
+  ice_error_clear(&err);
+  assert_int_equal(ice_session_drive(other, undecided, NULL, &err), ICE_CONFLICT);
+  assert_int_equal(err.status, ICE_CONFLICT);
+  assert_string_not_equal(err.message, "");
+  assert_true(attempts > 1);
+  ice_session_close(other);
+}
+
 // Decoders ----------------------------------------------------------------------------------------------------------
 
 static const char message[] =
@@ -419,6 +445,7 @@ int main(void) {
       TEST(test_session__writers_share_a_budget_and_spill),
       TEST(test_session__an_append_waits_for_its_catalog),
       TEST(test_session__a_stopped_session_waits_for_nobody),
+      TEST(test_session__what_is_never_decided_is_never_called_done),
       TEST(test_session__a_decoder_gives_rows_and_dead_letters),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
