@@ -3,6 +3,8 @@
 #   pyflink.sh install      into .cache/pyflink/VERSION, a virtual environment with the jars in jars/; print that folder
 # PYFLINK_VERSION chooses another version than the pinned one.
 set -eu
+# pip takes what lies there for installed; the environment that is made has to stand without it.
+unset PYTHONPATH
 . "$(dirname "$0")/common.sh"
 here=$(cd "$(dirname "$0")" && pwd)
 version=${PYFLINK_VERSION:-2.1.3}
