@@ -14,6 +14,7 @@ help:
 	@echo "make soak       load and trouble of all kinds for MINUTES (30), then verify --source"
 	@echo "make model      check the model of the commit protocol within its large bounds"
 	@echo "make format     lay out the code; make check-format checks it"
+	@echo "make packages   the jars for Flink and the wheel for Python in build/packages, with all their libraries"
 	@echo "make install    install below PREFIX ($(PREFIX))"
 	@echo "make clean      remove build/"
 
@@ -83,8 +84,15 @@ install:
 	@$(MAKE) --no-print-directory release
 	@cmake --install build/release --prefix $(PREFIX)
 
+packages:
+	@tools/bootstrap.sh test
+	@tools/install_test_tools.sh
+	@$(MAKE) --no-print-directory release
+	@bindings/flink/make_jars.sh build/packages
+	@.cache/venv/bin/python bindings/python/make_wheel.py build/packages
+
 clean:
 	rm -rf build
 
-.PHONY: help release run test test-all bench sim fuzz torture soak model format check-format install clean
+.PHONY: help release run test test-all bench sim fuzz torture soak model format check-format install packages clean
 .DEFAULT_GOAL := help

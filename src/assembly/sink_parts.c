@@ -1,22 +1,11 @@
 #include "assembly/sink_parts.h"
 
 #include "assembly/open_catalog.h"
-#include "assembly/open_source.h"
+#include "assembly/open_decoding.h"
 #include "ingest/evolve.h"
 #include "source/pushed_source.h"
 #include <stdio.h>
 #include <stdlib.h>
-
-static ice_status open_source(ice_sink_parts *self, ice_error *err) {
-  if (self->pushed) {
-    return ice_pushed_source_open(&self->source, err);
-  }
-  if (ice_source_is_kafka(self->settings)) {
-    // librdkafka holds this on its own account, so the rest has to do with less.
-    ice_budget_add(self->budget, ice_source_kafka_memory(self->settings));
-  }
-  return ice_open_source(self->settings, self->observer, !self->looks_on, &self->source, err);
-}
 
 static bool is_set_to(const ice_settings *settings, ice_option_id id, const char *value) {
   return ice_str_equal_c(ice_settings_text(settings, id), value);
@@ -183,7 +172,11 @@ ice_status ice_sink_parts_open(ice_sink_parts *sink, bool create, ice_error *err
   }
   ICE_TRY(open_tables(sink, create, err));
   ICE_TRY(ice_open_decoding(sink->settings, sink->stop, &sink->schema_text, &sink->registry, &sink->pipeline, err));
-  ICE_TRY(open_source(sink, err));
+  if (sink->open_source) {
+    ICE_TRY(sink->open_source(sink->settings, sink->observer, sink->budget, !sink->looks_on, &sink->source, err));
+  } else {
+    ICE_TRY(ice_pushed_source_open(&sink->source, err));
+  }
   ICE_TRY(bind_pipeline(sink, err));
 done:
   return status;

@@ -8,15 +8,20 @@
 #include "pipeline/pipeline.h"
 #include <stdatomic.h>
 
+/// How a sink's source is opened from its settings: ice_open_source.
+typedef ice_status ice_open_source_fn(ice_settings *settings, const ice_observer *observer, ice_budget *budget,
+                                      bool join, ice_source **out, ice_error *err);
+
 /// Begin with the members before `spec` as they are to be and the rest zero.
 typedef struct ice_sink_parts {
   ice_settings *settings;        ///< borrowed
   const ice_observer *observer;  ///< may be NULL
   const _Atomic bool *stop;      ///< ends waiting for the registry; may be NULL
   bool looks_on;                 ///< joins no consumer group
-  bool pushed;                   ///< records are handed over: the source is that of pushed_source.h
-  ice_catalog *shared_catalog;   ///< NULL: one is opened
-  ice_budget *budget;            ///< NULL: one is made, of `memory`
+  /// NULL: records are handed over, by pushed_source.h. A host that does so is spared the Kafka client.
+  ice_open_source_fn *open_source;
+  ice_catalog *shared_catalog;  ///< NULL: one is opened
+  ice_budget *budget;           ///< NULL: one is made, of `memory`
   ice_budget own_budget;
   ice_pipeline_spec spec;
   ice_sink_tables tables;

@@ -1,4 +1,5 @@
 #include "assembly/open_catalog.h"
+#include "assembly/open_decoding.h"
 #include "assembly/open_source.h"
 #include "assembly/preset.h"
 #include "assembly/sink_tables.h"
@@ -94,7 +95,7 @@ static ice_status check_clock(doctor *self, ice_error *err) {
 
 static ice_status check_source(doctor *self, ice_error *err) {
   ice_source *source = NULL;
-  ice_status status = ice_open_source(&self->settings, NULL, false, &source, err);
+  ice_status status = ice_open_source(&self->settings, NULL, NULL, false, &source, err);
   if (status == ICE_OK) {
     status = ice_source_refresh(source, err);
   }

@@ -134,6 +134,7 @@ static ice_status run_sink(run *self, bool until_end, ice_embedded *embedded, ic
   self->sink.settings = &self->settings;
   self->sink.observer = &self->observer;
   self->sink.stop = &stop;
+  self->sink.open_source = ice_open_source;
   ICE_TRY(ice_sink_parts_open(&self->sink, ice_settings_number(settings, ICE_OPTION_ID_TABLES_CREATE) != 0, err));
   // Jobs under way have an output each.
   self->sink.pipeline.output_size_max = (size_t)ice_settings_number(settings, ICE_OPTION_ID_MEMORY) / OUTPUT_SHARE;

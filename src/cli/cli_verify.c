@@ -1,4 +1,5 @@
 #include "assembly/open_catalog.h"
+#include "assembly/open_source.h"
 #include "assembly/sink_parts.h"
 #include "cli/cli.h"
 #include "ingest/verify_source.h"
@@ -172,6 +173,7 @@ static ice_status compare_source(verification *self, ice_error *err) {
 static ice_status open_sink(verification *self, const ice_arguments *read, ice_error *err) {
   ice_status status = ICE_OK;
   self->sink.looks_on = true;
+  self->sink.open_source = ice_open_source;
   self->sink.settings = &self->sink_settings;
   ICE_TRY(ice_cli_settings(read, read->config ? read->config : "icesink.yaml", &self->sink_settings, err));
   ICE_TRY(ice_sink_parts_open(&self->sink, false, err));

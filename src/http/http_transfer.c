@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
   CONNECT_TIMEOUT_MS = 10000,
@@ -19,6 +20,21 @@ int64_t ice_http_now_ms(void) {
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+// Where systems keep the certificates that they trust. libcurl knows the one of the system that it was built for, and a package with
+// libraries of its own is used on others.
+static const char *const authorities[] = {"/etc/ssl/certs/ca-certificates.crt",  // Debian, Ubuntu, Arch, Alpine
+                                          "/etc/pki/tls/certs/ca-bundle.crt",    // Fedora, Red Hat
+                                          "/etc/ssl/ca-bundle.pem",              // SUSE
+                                          "/etc/ssl/cert.pem",                   // others that follow OpenSSL
+                                          NULL};
+
+const char *ice_http_first_readable(const char *const *places) {
+  while (*places && access(*places, R_OK) != 0) {
+    places++;
+  }
+  return *places;
+}
+
 ice_status ice_http_settings_init(ice_http_settings *settings, const ice_http_options *options, ice_error *err) {
   *settings = (ice_http_settings){
       .connect_timeout_ms = options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS,
@@ -27,7 +43,7 @@ ice_status ice_http_settings_init(ice_http_settings *settings, const ice_http_op
   const struct {
     const char *text;
     char **copy;
-  } texts[] = {{options->ca_file, &settings->ca_file},
+  } texts[] = {{options->ca_file ? options->ca_file : ice_http_first_readable(authorities), &settings->ca_file},
                {options->client_certificate, &settings->client_certificate},
                {options->client_key, &settings->client_key},
                {options->proxy, &settings->proxy}};

@@ -16,6 +16,9 @@ typedef struct ice_http_settings {
   const _Atomic bool *stop;
 } ice_http_settings;
 
+/// The first of `places` (ended by NULL) that can be read; NULL: none.
+const char *ice_http_first_readable(const char *const *places);
+
 ICE_MUST_CHECK ice_status ice_http_settings_init(ice_http_settings *settings, const ice_http_options *options,
                                                  ice_error *err);
 void ice_http_settings_deinit(ice_http_settings *settings);

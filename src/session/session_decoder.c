@@ -1,4 +1,4 @@
-#include "assembly/open_source.h"
+#include "assembly/open_decoding.h"
 #include "assembly/preset.h"
 #include "columnar/arrow.h"
 #include "pipeline/pipeline.h"

@@ -58,7 +58,6 @@ ice_status ice_sink_writer_open(ice_session *session, ice_sink_writer **out, ice
   writer->parts = (ice_sink_parts){.settings = &session->settings,
                                    .observer = &session->observer,
                                    .stop = &session->stop,
-                                   .pushed = true,
                                    .shared_catalog = session->catalog,
                                    .budget = &session->budget};
   ICE_TRY(ice_sink_parts_open(&writer->parts, false, err));

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include <signal.h>
-#include "http/http_client.h"
+#include "http/http_transfer_priv.h"
 #include "http_test_server.h"
 
 enum { BODY_MAX = 1024 };
@@ -287,6 +287,13 @@ static void test_http_response_check__says_what_may_be_tried_again(void **contex
   }
 }
 
+static void test_http_first_readable__passes_over_what_is_not_there(void **state) {
+  (void)state;
+  const char *there = "/etc/passwd";
+  assert_ptr_equal(ice_http_first_readable((const char *const[]){"/nowhere", there, "/etc/group", NULL}), there);
+  assert_null(ice_http_first_readable((const char *const[]){"/nowhere", "/nor/here", NULL}));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_http_client__gives_status_headers_and_body),
@@ -300,6 +307,7 @@ int main(void) {
       cmocka_unit_test(test_http_client__ends_when_it_is_stopped),
       cmocka_unit_test(test_http_client__refuses_requests_that_would_smuggle_or_leak),
       cmocka_unit_test(test_http_response_check__says_what_may_be_tried_again),
+      cmocka_unit_test(test_http_first_readable__passes_over_what_is_not_there),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,17 +2,22 @@ package org.icesink.flink;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.List;
 
 /**
  * Loads libicesink_jni, once per class loader. The JVM binds a library's path to one class loader, and every Flink job has its
- * own: so each load has a fresh private file, which is deleted as soon as it is mapped.
+ * own: so each load has a fresh private folder, which is deleted as soon as its files are mapped. The libraries that it needs
+ * lie beside it where the jar carries them; then the system's are not looked at.
  */
 final class NativeLibrary {
   private static final String FILE = "libicesink_jni.so";
-  private static final String RESOURCE = "/native/linux-x86_64/" + FILE;
+  private static final String FOLDER = "/native/linux-x86_64/";
+  /** What the jar carries, a name on each line (tools/carry_libraries.py); without it libicesink_jni alone. */
+  private static final String INDEX = "libraries";
   private static boolean loaded;
 
   private NativeLibrary() {}
@@ -28,15 +33,21 @@ final class NativeLibrary {
     if (!isSupported()) {
       throw unloadable("it is made for Linux on x86-64", null);
     }
-    try (InputStream library = open()) {
+    try {
+      List<String> names = names();
       // Private: createTempDirectory makes it for this user alone.
       Path directory = Files.createTempDirectory("icesink");
-      Path file = directory.resolve(FILE);
       try {
-        Files.copy(library, file);
-        System.load(file.toString());
+        for (String name : names) {
+          try (InputStream library = open(name)) {
+            Files.copy(library, directory.resolve(name));
+          }
+        }
+        System.load(directory.resolve(FILE).toString());
       } finally {
-        Files.deleteIfExists(file);
+        for (String name : names) {
+          Files.deleteIfExists(directory.resolve(name));
+        }
         Files.delete(directory);
       }
     } catch (IOException | UnsatisfiedLinkError e) {
@@ -45,15 +56,27 @@ final class NativeLibrary {
     loaded = true;
   }
 
-  /** The library in Flink's lib folder, where an administrator may have put one for all jobs; else that of the jar. */
-  private static InputStream open() throws IOException {
-    String lib = System.getenv("FLINK_LIB_DIR");
-    if (lib != null && Files.isRegularFile(Paths.get(lib, FILE))) {
-      return Files.newInputStream(Paths.get(lib, FILE));
+  private static List<String> names() throws IOException {
+    try (InputStream index = NativeLibrary.class.getResourceAsStream(FOLDER + INDEX)) {
+      return index == null || administered() != null
+          ? List.of(FILE)
+          : List.of(new String(index.readAllBytes(), StandardCharsets.UTF_8).split("\n"));
     }
-    InputStream resource = NativeLibrary.class.getResourceAsStream(RESOURCE);
+  }
+
+  /** The library in Flink's lib folder, where an administrator may have put one for all jobs; null: none. */
+  private static Path administered() {
+    String lib = System.getenv("FLINK_LIB_DIR");
+    return lib != null && Files.isRegularFile(Paths.get(lib, FILE)) ? Paths.get(lib, FILE) : null;
+  }
+
+  private static InputStream open(String name) throws IOException {
+    if (administered() != null) {
+      return Files.newInputStream(administered());
+    }
+    InputStream resource = NativeLibrary.class.getResourceAsStream(FOLDER + name);
     if (resource == null) {
-      throw new IOException("the jar has no " + RESOURCE);
+      throw new IOException("the jar has no " + FOLDER + name);
     }
     return resource;
   }

@@ -209,14 +209,6 @@ final class SessionTest {
     }
   }
 
-  @Test
-  void noFileIsLeftOfTheLibrary() throws IOException {
-    NativeLibrary.load();
-    try (Stream<Path> files = Files.list(Paths.get(System.getProperty("java.io.tmpdir")))) {
-      assertEquals(0, files.filter(f -> Files.exists(f.resolve("libicesink_jni.so"))).count());
-    }
-  }
-
   /** In a JVM of its own: what other tests give back must not hide what is lost here. */
   @Test
   void sessionsLeaveNoMemoryBehind() throws Exception {
