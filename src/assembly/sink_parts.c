@@ -44,9 +44,9 @@ static ice_status open_ingest(ice_sink_parts *self, ice_error *err) {
       .tables = self->tables.idents,
       .table_count = self->tables.count,
       .lead = self->tables.lead,
-      .start = ice_str_equal_c(ice_settings_text(settings, ICE_OPTION_ID_SOURCE_KAFKA_START), "latest")
-                   ? ICE_START_LATEST
-                   : ICE_START_EARLIEST,
+      .start = is_set_to(settings, ICE_OPTION_ID_SOURCE_KAFKA_START, "latest")      ? ICE_START_LATEST
+               : is_set_to(settings, ICE_OPTION_ID_SOURCE_KAFKA_START, "committed") ? ICE_START_COMMITTED
+                                                                                    : ICE_START_EARLIEST,
       .policies = read_policies(settings),
       .write = ice_read_write_options(settings),
       .spill_directory = ice_settings_c_str(settings, ICE_OPTION_ID_WRITE_SPILL_DIRECTORY),

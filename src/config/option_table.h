@@ -8,13 +8,16 @@ ICE_OPTION(SOURCE_KAFKA_TOPICS, "source.kafka.topics", LIST, NULL, "KAFKA_TOPIC"
 ICE_OPTION(SOURCE_KAFKA_TOPIC_PATTERN, "source.kafka.topic_pattern", TEXT, NULL, NULL, NULL, NULL, 0, 0,
            "Topics to read, those that appear later too: an extended regular expression of the whole name.")
 ICE_OPTION(SOURCE_KAFKA_GROUP, "source.kafka.group", TEXT, NULL, "KAFKA_GROUP_ID", NULL, NULL, 0, 0,
-           "Consumer group. Its offsets are written for lag tools only; the table holds the position.")
+           "Consumer group. Its offsets are written for lag tools; the table holds the position.")
 ICE_OPTION(SOURCE_KAFKA_ASSIGNMENT, "source.kafka.assignment", CHOICE, "all", NULL, NULL, "all|group", 0, 0,
            "all: this process reads every partition. group: the consumer group divides them among the processes of "
            "the sink.")
-ICE_OPTION(SOURCE_KAFKA_START, "source.kafka.start", CHOICE, "earliest", "KAFKA_AUTO_OFFSET_RESET", NULL,
-           "earliest|latest", 0, 0,
-           "Where a sink without a position begins; resolved once and committed before the first record.")
+ICE_OPTION(
+    SOURCE_KAFKA_START, "source.kafka.start", CHOICE, "earliest", "KAFKA_AUTO_OFFSET_RESET", NULL,
+    "earliest|latest|committed", 0, 0,
+    "Where a sink without a position begins; resolved once and committed before the first record. committed: "
+    "where source.kafka.group is, which another program has read before; a partition without an offset, at its "
+    "beginning.")
 ICE_OPTION(SOURCE_KAFKA_DISCOVERY, "source.kafka.discovery_interval", DURATION, "1m",
            "KAFKA_PARTITION_DISCOVERY_INTERVAL_MS", "ms", NULL, 0, 86400000,
            "How often to look for new partitions; 0: never.")

@@ -253,10 +253,6 @@ ice_status ice_ingest_track(ice_ingest *ingest, uint32_t partition, bool known, 
   return ICE_OK;
 }
 
-static int64_t first_offset(const ice_ingest *ingest, const ice_source_partition *partition) {
-  return ingest->options.start == ICE_START_LATEST ? partition->log_end : partition->log_start;
-}
-
 // An empty epoch whose parts belong to the tables as they were opened.
 static ice_status begin_epoch(const ice_ingest *ingest, ice_epoch *epoch, ice_error *err) {
   uint32_t count = ingest->options.table_count;
@@ -267,8 +263,21 @@ static ice_status begin_epoch(const ice_ingest *ingest, ice_epoch *epoch, ice_er
   return status;
 }
 
+static ice_status find_first_offsets(const ice_ingest *ingest, ice_source *source, int64_t *out, ice_error *err) {
+  ice_start_policy policy = ingest->options.start;
+  ice_status status = policy == ICE_START_COMMITTED ? ice_source_ask_group(source, out, err) : ICE_OK;
+  for (uint32_t i = 0; status == ICE_OK && i < source->partition_count; i++) {
+    if (policy == ICE_START_LATEST) {
+      out[i] = source->partitions[i].log_end;
+    } else if (policy == ICE_START_EARLIEST || out[i] < 0) {
+      out[i] = source->partitions[i].log_start;
+    }
+  }
+  return status;
+}
+
 // The empty first epoch: the start is decided and durable before any record is taken.
-static ice_status commit_first(ice_ingest *ingest, const ice_source *source, ice_error *err) {
+static ice_status commit_first(ice_ingest *ingest, ice_source *source, ice_error *err) {
   ice_epoch epoch;
   ice_attempt outcome = ICE_ATTEMPT_AGAIN;
   ice_status status = begin_epoch(ingest, &epoch, err);
@@ -279,9 +288,14 @@ static ice_status commit_first(ice_ingest *ingest, const ice_source *source, ice
   if (!epoch.starts) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for %u partitions", source->partition_count);
   }
+  int64_t *offsets = ice_arena_alloc_array(&epoch.arena, source->partition_count, sizeof *offsets, err);
+  if (!offsets) {
+    ICE_FAIL(ICE_NO_MEMORY, "out of memory for %u partitions", source->partition_count);
+  }
+  ICE_TRY(find_first_offsets(ingest, source, offsets, err));
   for (uint32_t i = 0; i < source->partition_count; i++) {
     const ice_source_partition *partition = &source->partitions[i];
-    int64_t offset = first_offset(ingest, partition);
+    int64_t offset = offsets[i];
     epoch.starts[epoch.start_count++] = (ice_position_entry){
         .topic = partition->topic, .partition = partition->partition, .start = offset, .offset = offset};
   }

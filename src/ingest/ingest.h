@@ -8,7 +8,8 @@
 #include "pipeline/pipeline.h"
 #include "source/source.h"
 
-typedef enum ice_start_policy { ICE_START_EARLIEST, ICE_START_LATEST } ice_start_policy;
+/// Where a sink without a position begins. COMMITTED: where the source's consumer group is; a partition without offset, at its beginning.
+typedef enum ice_start_policy { ICE_START_EARLIEST, ICE_START_LATEST, ICE_START_COMMITTED } ice_start_policy;
 
 typedef struct ice_ingest_options {
   ice_catalog *catalog;

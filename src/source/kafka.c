@@ -107,6 +107,7 @@ static const ice_source_interface kafka_interface = {
     .seek = ice_kafka_seek,
     .poll = ice_kafka_poll,
     .commit = ice_kafka_commit,
+    .ask_group = ice_kafka_ask_group,
     .rebalance = ice_kafka_rebalance,
     .destroy = kafka_destroy,
 };

@@ -79,3 +79,29 @@ void ice_kafka_finish_offsets(ice_kafka_source *self) {
     ice_kafka_tell_again(self);
   }
 }
+
+ice_status ice_kafka_ask_group(ice_source *source, int64_t *offsets, ice_error *err) {
+  ice_kafka_source *self = ice_kafka_self(source);
+  ice_status status = ICE_OK;
+  if (!self->has_group) {
+    return ice_error_set(err, ICE_INVALID_ARGUMENT,
+                         "source.kafka.start: committed begins where a group is; set source.kafka.group "
+                         "(KAFKA_GROUP_ID)");
+  }
+  rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)source->partition_count);
+  for (uint32_t i = 0; i < source->partition_count; i++) {
+    rd_kafka_topic_partition_list_add(list, source->partitions[i].topic.data, source->partitions[i].partition);
+  }
+  rd_kafka_resp_err_t code = rd_kafka_committed(self->group ? ice_kafka_group_client(self->group) : self->client,
+                                                list, self->request_timeout_ms);
+  // librdkafka keeps the order of the list.
+  for (uint32_t i = 0; i < source->partition_count && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+    code = list->elems[i].err;
+    offsets[i] = list->elems[i].offset >= 0 ? list->elems[i].offset : -1;
+  }
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    status = ice_kafka_fail_request(self, "the broker was asked for the offsets of the group", code, err);
+  }
+  rd_kafka_topic_partition_list_destroy(list);
+  return status;
+}

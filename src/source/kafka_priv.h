@@ -83,9 +83,10 @@ ICE_MUST_CHECK ice_status ice_kafka_seek(ice_source *source, uint32_t partition,
 ICE_MUST_CHECK ice_status ice_kafka_poll(ice_source *source, ice_chunk *chunk, int64_t timeout_us, ice_error *err);
 ICE_MUST_CHECK ice_status ice_kafka_rebalance(ice_source *source, ice_error *err);
 
-// kafka_offsets.c: what the group is told.
+// kafka_offsets.c: what the group is told, and knew before.
 
 ICE_MUST_CHECK ice_status ice_kafka_commit(ice_source *source, ice_error *err);
+ICE_MUST_CHECK ice_status ice_kafka_ask_group(ice_source *source, int64_t *offsets, ice_error *err);
 /// Tell what the group refused once more, when it is time.
 void ice_kafka_tell_again(ice_kafka_source *self);
 /// Wait, at most two seconds, until the group knows everything.

@@ -76,3 +76,11 @@ int64_t ice_source_find(const ice_source *source, ice_str topic, int32_t partiti
   }
   return -1;
 }
+
+ice_status ice_source_ask_group(ice_source *source, int64_t *offsets, ice_error *err) {
+  if (!source->interface->ask_group) {
+    return ice_error_set(err, ICE_INVALID_ARGUMENT,
+                         "source.kafka.start: committed needs a broker; files have no consumer groups");
+  }
+  return source->interface->ask_group(source, offsets, err);
+}

@@ -90,6 +90,7 @@ typedef struct ice_source_interface {
   ice_status (*seek)(ice_source *source, uint32_t partition, int64_t offset, ice_error *err);
   ice_status (*poll)(ice_source *source, ice_chunk *chunk, int64_t timeout_us, ice_error *err);
   ice_status (*commit)(ice_source *source, ice_error *err);
+  ice_status (*ask_group)(ice_source *source, int64_t *offsets, ice_error *err);
   ice_status (*rebalance)(ice_source *source, ice_error *err);
   void (*destroy)(ice_source *source);
 } ice_source_interface;
@@ -130,6 +131,12 @@ ICE_MUST_CHECK static inline ice_status ice_source_poll(ice_source *source, ice_
 ICE_MUST_CHECK static inline ice_status ice_source_commit(ice_source *source, ice_error *err) {
   return source->interface->commit ? source->interface->commit(source, err) : ICE_OK;
 }
+
+/// Where the consumer group is according to the broker, whoever wrote it: `offsets` has the next offset of each of the source's partitions,
+/// -1 where the group has none.
+///
+/// Errors: INVALID_ARGUMENT (the source has no group), IO, TIMEOUT (retryable).
+ICE_MUST_CHECK ice_status ice_source_ask_group(ice_source *source, int64_t *offsets, ice_error *err);
 
 /// Accept what the consumer group wants, once nothing read under the old assignment is open any more. Afterwards every
 /// partition that is not excluded is to be sought again.

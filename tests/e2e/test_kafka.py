@@ -150,6 +150,24 @@ def test_takes_partitions_that_appear_while_it_runs(tmp_path, broker, registry):
     lake.verify()
 
 
+@pytest.mark.parametrize("assignment", ["all", "group"])
+def test_takes_over_where_another_program_of_the_group_was(tmp_path, broker, registry, assignment):
+    lake = BrokerLake(tmp_path, broker, registry, f"taken-over-{assignment}", partitions=3)
+    lake.configure(more=f", start: committed, assignment: {assignment}")
+    broker.create_topic(lake.topic, 3)
+    broker.produce(lake.topic, lake.prepare(3000))
+    # It never read partition 2.
+    read = {0: 400, 1: 1}
+    broker.commit_offsets(f"{lake.topic}-sink", lake.topic, read)
+    lake.sink()
+    assert table_rows(lake) == row_count_from(lake, lambda p, offset: offset >= read.get(p, 0))
+    # Where the table has a position, the group has no say.
+    broker.commit_offsets(f"{lake.topic}-sink", lake.topic, {0: 0, 1: 0, 2: 0})
+    lake.sink()
+    assert table_rows(lake) == row_count_from(lake, lambda p, offset: offset >= read.get(p, 0))
+    lake.verify()
+
+
 def test_stops_where_records_were_removed_before_it_read_them(tmp_path, broker, registry):
     lake = BrokerLake(tmp_path, broker, registry, "removed", partitions=1)
     records = lake.prepare(2000)

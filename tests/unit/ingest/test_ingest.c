@@ -15,6 +15,7 @@ typedef struct test_source {
   ice_source base;
   ice_source_partition partition;
   int64_t end;
+  int64_t group_offset;
   int looks;
 } test_source;
 
@@ -38,8 +39,15 @@ static ice_status seek(ice_source *self, uint32_t partition, int64_t offset, ice
   return ICE_OK;
 }
 
+static ice_status ask_group(ice_source *self, int64_t *offsets, ice_error *err) {
+  (void)self;
+  (void)err;
+  offsets[0] = source.group_offset;
+  return ICE_OK;
+}
+
 static void make_source(int64_t seen_end, int64_t end) {
-  static const ice_source_interface interface = {.refresh = refresh, .seek = seek};
+  static const ice_source_interface interface = {.refresh = refresh, .seek = seek, .ask_group = ask_group};
   source = (test_source){.end = end};
   source.partition = (ice_source_partition){.topic = ICE_STR("t"), .log_end = seen_end, .next = -1};
   source.base = (ice_source){.interface = &interface, .partitions = &source.partition, .partition_count = 1};
@@ -73,19 +81,63 @@ static int teardown(void **state) {
   return 0;
 }
 
-static ice_status start(ice_error *err) {
+static ice_status start_from(ice_start_policy policy, ice_error *err) {
   ice_ingest *ingest;
   const ice_ingest_options options = {.catalog = catalog,
                                       .port = ice_port_system(),
                                       .sink = ICE_STR("s"),
                                       .tables = tables,
                                       .table_count = ICE_COUNT_OF(tables),
-                                      .start = ICE_START_LATEST,
+                                      .start = policy,
                                       .spill_directory = "."};
   assert_int_equal(ice_ingest_open(&options, &ingest, err), ICE_OK);
   ice_status status = ice_ingest_start(ingest, &source.base, err);
   ice_ingest_destroy(ingest);
   return status;
+}
+
+static ice_status start(ice_error *err) { return start_from(ICE_START_LATEST, err); }
+
+static void test_ingest__goes_on_where_the_group_is(void **state) {
+  (void)state;
+  make_source(10, 10);
+  source.group_offset = 7;
+  assert_int_equal(start_from(ICE_START_COMMITTED, NULL), ICE_OK);
+  assert_int_equal(source.partition.next, 7);
+  // Once: then the table has a position.
+  source.group_offset = 9;
+  assert_int_equal(start_from(ICE_START_COMMITTED, NULL), ICE_OK);
+  assert_int_equal(source.partition.next, 7);
+}
+
+static void test_ingest__a_partition_that_the_group_has_not_read_begins_at_its_start(void **state) {
+  (void)state;
+  make_source(10, 10);
+  source.partition.log_start = 3;
+  source.group_offset = -1;
+  assert_int_equal(start_from(ICE_START_COMMITTED, NULL), ICE_OK);
+  assert_int_equal(source.partition.next, 3);
+}
+
+static void test_ingest__what_was_removed_behind_the_group_stops(void **state) {
+  (void)state;
+  ice_error err = {0};
+  make_source(10, 10);
+  source.partition.log_start = 5;
+  source.group_offset = 3;
+  assert_int_equal(start_from(ICE_START_COMMITTED, &err), ICE_INVALID_STATE);
+  assert_true((err.flags & ICE_ERROR_POLICY) != 0);
+  assert_non_null(strstr(err.message, "the table's position is 3, the log begins at 5; 2 records were removed"));
+}
+
+static void test_ingest__a_source_without_groups_says_so(void **state) {
+  (void)state;
+  ice_error err = {0};
+  static const ice_source_interface interface = {.refresh = refresh, .seek = seek};
+  make_source(10, 10);
+  source.base.interface = &interface;
+  assert_int_equal(start_from(ICE_START_COMMITTED, &err), ICE_INVALID_ARGUMENT);
+  assert_non_null(strstr(err.message, "source.kafka.start: committed needs a broker"));
 }
 
 static void test_ingest__a_position_beyond_the_ends_has_them_looked_at_again(void **state) {
@@ -134,6 +186,11 @@ int main(void) {
   const struct CMUnitTest all[] = {
       cmocka_unit_test_setup_teardown(test_ingest__a_position_beyond_the_ends_has_them_looked_at_again, setup,
                                       teardown),
+      cmocka_unit_test_setup_teardown(test_ingest__goes_on_where_the_group_is, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_ingest__a_partition_that_the_group_has_not_read_begins_at_its_start, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(test_ingest__what_was_removed_behind_the_group_stops, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_ingest__a_source_without_groups_says_so, setup, teardown),
       cmocka_unit_test_setup_teardown(test_ingest__a_log_that_ends_before_the_position_stops, setup, teardown),
       cmocka_unit_test_setup_teardown(test_ingest__a_log_that_begins_after_the_position_stops, setup, teardown),
   };
