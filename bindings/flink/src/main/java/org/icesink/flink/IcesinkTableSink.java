@@ -2,6 +2,7 @@ package org.icesink.flink;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Map;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.DataStreamSink;
 import org.apache.flink.table.api.ValidationException;
@@ -10,13 +11,15 @@ import org.apache.flink.table.connector.ProviderContext;
 import org.apache.flink.table.connector.sink.DataStreamSinkProvider;
 import org.apache.flink.table.connector.sink.DynamicTableSink;
 import org.apache.flink.table.connector.sink.abilities.SupportsOverwrite;
+import org.apache.flink.table.connector.sink.abilities.SupportsPartitioning;
 import org.apache.flink.table.data.RowData;
 
 /** The sink as a table of SQL. */
-final class IcesinkTableSink implements DynamicTableSink, SupportsOverwrite {
+final class IcesinkTableSink implements DynamicTableSink, SupportsOverwrite, SupportsPartitioning {
   private final IcesinkSink.Builder builder;
   private final Integer parallelism;
   private boolean overwrite;
+  private Map<String, String> partition = Map.of();
 
   /** @param parallelism null: that of the job */
   IcesinkTableSink(IcesinkSink.Builder builder, Integer parallelism) {
@@ -34,8 +37,18 @@ final class IcesinkTableSink implements DynamicTableSink, SupportsOverwrite {
     overwrite = value;
   }
 
+  /** The planner puts the values into the rows; how files are partitioned, the Iceberg table says. */
+  @Override
+  public void applyStaticPartition(Map<String, String> values) {
+    partition = values;
+  }
+
   @Override
   public SinkRuntimeProvider getSinkRuntimeProvider(Context context) {
+    if (overwrite && !partition.isEmpty()) {
+      throw new ValidationException(
+          "INSERT OVERWRITE replaces the whole table, not PARTITION " + partition + " alone: leave PARTITION out, or INSERT INTO");
+    }
     if (overwrite && !context.isBounded()) {
       throw new ValidationException(
           "INSERT OVERWRITE replaces the table in one commit at the end of its input: it needs batch mode"
@@ -60,6 +73,7 @@ final class IcesinkTableSink implements DynamicTableSink, SupportsOverwrite {
   public DynamicTableSink copy() {
     IcesinkTableSink copy = new IcesinkTableSink(builder, parallelism);
     copy.overwrite = overwrite;
+    copy.partition = partition;
     return copy;
   }
 

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import org.apache.flink.runtime.testutils.InMemoryReporter;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.table.api.DataTypes;
@@ -186,6 +188,29 @@ final class SqlTest {
       assertTrue(partitions.add(file.get("partition").asText()), "two files of " + file);
     }
     assertEquals(8, partitions.size());
+  }
+
+  @Test
+  void partitionedByAndPartitionValuesAreTaken() throws Exception {
+    RowType type =
+        (RowType)
+            DataTypes.ROW(DataTypes.FIELD("id", DataTypes.BIGINT()), DataTypes.FIELD("kind", DataTypes.STRING()))
+                .getLogicalType();
+    lake.createTable("db.parted", type, "kind");
+    TableEnvironment sql = batch();
+    sql.executeSql(
+        "CREATE TABLE parted (id BIGINT, kind STRING) PARTITIONED BY (kind)" + lake.with("db.parted"));
+    insert(sql, "INSERT INTO parted VALUES (0, 'a'), (1, 'b')");
+    insert(sql, "INSERT INTO parted PARTITION (kind = 'c') VALUES (2), (3)");
+    JsonNode table = lake.read("db.parted");
+    Lake.assertIdsOnce(table, 4);
+    Map<Long, String> kinds = new TreeMap<>();
+    table.get("rows").forEach(row -> kinds.put(row.get("id").asLong(), row.get("kind").asText()));
+    assertEquals(Map.of(0L, "a", 1L, "b", 2L, "c", 3L, "c"), kinds);
+    assertTrue(
+        failure(sql, "INSERT OVERWRITE parted PARTITION (kind = 'a') VALUES (9)")
+            .contains("INSERT OVERWRITE replaces the whole table, not PARTITION {kind=a} alone"));
+    Lake.assertIdsOnce(lake.read("db.parted"), 4);
   }
 
   @Test
