@@ -3,6 +3,7 @@
 #include "assembly/sink_tables.h"
 #include "cli/cli.h"
 #include "ingest/position.h"
+#include "ingest/small_files.h"
 #include "json/json_text.h"
 #include <stdlib.h>
 
@@ -139,7 +140,7 @@ static const char inspect_help[] =
     "Usage: icesink inspect TABLE [--config FILE] [--json]\n\nShows schema, partitions, snapshots, files, and the "
     "positions of sinks.\n";
 
-enum { SMALL_FILE_COUNT = 100, SMALL_FILE_BYTES = 32 << 20, SNAPSHOTS_SHOWN = 10, METADATA_TEXT_MAX = 1 << 30 };
+enum { SNAPSHOTS_SHOWN = 10, METADATA_TEXT_MAX = 1 << 30 };
 
 static ice_status print_schema(const ice_table_metadata *metadata, ice_bytes *text, ice_error *err) {
   const ice_schema *schema = ice_table_current_schema(metadata);
@@ -180,22 +181,19 @@ static void print_snapshots(const ice_table_metadata *metadata) {
 
 static void print_files(const ice_table_metadata *metadata) {
   const ice_snapshot *head = ice_table_current_snapshot(metadata);
-  int64_t files = head ? ice_snapshot_summary_i64(head, "total-data-files", 0) : 0;
-  int64_t bytes = head ? ice_snapshot_summary_i64(head, "total-files-size", 0) : 0;
+  ice_file_totals totals = ice_file_totals_of(head);
   char count[32];
   char size[32];
   char mean[32];
-  ice_cli_number(files, count);
-  ice_cli_size((uint64_t)bytes, size);
-  ice_cli_size(files > 0 ? (uint64_t)(bytes / files) : 0, mean);
+  ice_cli_number(totals.files, count);
+  ice_cli_size((uint64_t)totals.bytes, size);
+  ice_cli_size(totals.files > 0 ? (uint64_t)(totals.bytes / totals.files) : 0, mean);
   printf("files\n  %s data files, %s, %s on average\n", count, size, mean);
-  if (files >= SMALL_FILE_COUNT && bytes / files < SMALL_FILE_BYTES) {
+  if (ice_files_are_small(totals)) {
     printf(
-        "  Too many small files in Iceberg table: %s files of %s on average, %lld partitions in the last commit. A "
-        "longer "
-        "commit.interval makes fewer and larger ones; BATCH_SIZE and BATCH_TIMEOUT_SECONDS close no file, "
-        "TARGET_FILE_SIZE_MB is only a ceiling.\n",
-        count, mean, (long long)ice_snapshot_summary_i64(head, "changed-partition-count", 0));
+        "  Too many small files in Iceberg table: %s files of %s on average, %lld partitions in the last commit. "
+        "%s\n",
+        count, mean, (long long)ice_snapshot_summary_i64(head, "changed-partition-count", 0), ICE_SMALL_FILES_ADVICE);
   }
 }
 

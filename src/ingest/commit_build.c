@@ -1,5 +1,6 @@
 #include "ingest/commit_build.h"
 
+#include "ingest/small_files.h"
 #include <stdlib.h>
 
 enum { BUILD_BYTES_MAX = 1 << 30, LOCATION_MAX = 1 << 16 };
@@ -133,6 +134,10 @@ ice_status ice_build_append(const ice_committer *committer, const ice_build_opti
   out->manifest_list = strdup(append.manifest_list_location.data);
   if (!out->manifest_list) {
     ICE_FAIL(ICE_NO_MEMORY, "out of memory for a location");
+  }
+  if (options->attempt == 1) {
+    ice_warn_of_small_files(committer->observer, options->table->metadata->location,
+                            ice_table_ref_snapshot(options->table->metadata, ICE_REF_MAIN), &out->append.snapshot);
   }
   remember_list(committer->lists, append.manifest_list_location, ice_bytes_str(&out->append.manifest_list));
 done:

@@ -407,3 +407,15 @@ def test_a_library_that_is_not_there_is_an_import_error_that_helps(tmp_path):
         )
         assert done.returncode == 1
         assert "ImportError" in done.stderr and str(path) in done.stderr and "ICESINK_LIBRARY" in done.stderr
+
+
+def test_many_small_files_are_logged_once(tmp_path, caplog):
+    caplog.set_level(logging.WARNING, "icesink")
+    lake = {"uri": f"{tmp_path}/catalog.db", "warehouse": f"{tmp_path}/warehouse", "name": "lake"}
+    with icesink.open(catalog=lake) as catalog:
+        catalog.create_namespace("db")
+        table = catalog.create_table("db.many", pa.schema([pa.field("id", pa.int64())]), partition=["id"])
+        table.append(pa.table({"id": range(120)}))
+        table.append(pa.table({"id": range(10)}))
+    warned = [r.getMessage() for r in caplog.records if "Too many small files in Iceberg table" in r.getMessage()]
+    assert len(warned) == 1 and "files=120" in warned[0] and "commit.interval" in warned[0]
