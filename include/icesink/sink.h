@@ -98,6 +98,15 @@ typedef struct ice_commit_request {
 ICE_API ICE_MUST_CHECK ice_status ice_session_commit(ice_session *session, const ice_commit_request *request,
                                                      ice_error *err);
 
+/// Decide where a sink without a position begins, before any record of it is taken: an empty first commit puts these offsets into its table,
+/// {"topic": {"0": next offset}}. So a host that dies before its first commit begins again at the same place, wherever the topic's ends are
+/// then. A sink that has a position keeps it; so this may be called again, and from several hosts: ice_session_position
+/// tells what was decided.
+///
+/// Errors: INVALID_ARGUMENT (what is no such text), INVALID_STATE with ICE_ERROR_POLICY (the table has the position of another sink in one
+/// of these topics, and on_renamed does not say start), COMMIT_UNKNOWN, CONFLICT: call again; NOT_FOUND, and what the catalog gives.
+ICE_API ICE_MUST_CHECK ice_status ice_session_begin(ice_session *session, const char *starts, ice_error *err);
+
 /// Where the sink is according to its table, for a host that has no state: {"topic": {"0": next offset}}, {} before its first commit.
 ///
 /// Ownership: `*out` is the caller's. Errors: NOT_FOUND, CORRUPT, and what the catalog gives.

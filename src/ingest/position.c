@@ -256,6 +256,20 @@ done:
   return status;
 }
 
+ice_status ice_position_parse_offsets(ice_str text, ice_position *out, ice_error *err) {
+  ice_position_init(out);
+  json_t *root = NULL;
+  ice_status status = ICE_OK;
+  ICE_TRY(ice_json_text_parse(text, &root, err));
+  if (!json_is_object(root)) {
+    ICE_FAIL(ICE_CORRUPT, "offsets are no object");
+  }
+  ICE_TRY(parse_offsets(root, ENTRY_START, out, err));
+done:
+  json_decref(root);
+  return status;
+}
+
 // Topics in order of first mention, each once. Nothing moved is not written.
 static ice_status format_offsets(const ice_position *position, entry_member member, json_t *out, ice_error *err) {
   for (uint32_t i = 0; i < position->entry_count; i++) {

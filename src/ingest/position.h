@@ -64,6 +64,11 @@ ICE_MUST_CHECK ice_status ice_position_parse(ice_str text, ice_position *out, ic
 /// Append the property's text.
 ICE_MUST_CHECK ice_status ice_position_format(const ice_position *position, ice_bytes *out, ice_error *err);
 
+/// Read offsets alone, {"topic":{"0":17}}, as where each partition starts and is. Errors: CORRUPT, LIMIT, NO_MEMORY.
+///
+/// Ownership: ice_position_deinit, also after an error.
+ICE_MUST_CHECK ice_status ice_position_parse_offsets(ice_str text, ice_position *out, ice_error *err);
+
 /// Append the offsets alone: {"topic":{"0":17}}.
 ICE_MUST_CHECK ice_status ice_position_format_offsets(const ice_position *position, ice_bytes *out, ice_error *err);
 

@@ -5,8 +5,8 @@
 #include "base/observer.h"
 #include "iceberg/iceberg_snapshot.h"
 
-#define ICE_SMALL_FILES_ADVICE                                                                                    \
-  "A longer commit.interval (in Flink, of checkpoints) makes fewer and larger ones; BATCH_SIZE and "              \
+#define ICE_SMALL_FILES_ADVICE                                                                       \
+  "A longer commit.interval (in Flink, of checkpoints) makes fewer and larger ones; BATCH_SIZE and " \
   "BATCH_TIMEOUT_SECONDS close no file, TARGET_FILE_SIZE_MB is only a ceiling."
 
 /// What a snapshot's summary says of all data files of its table.

@@ -34,6 +34,13 @@ static ice_status load_position(const ice_committer *committer, ice_table_ident 
   return status;
 }
 
+static ice_status reload_position(ice_sink_writer *writer, ice_error *err) {
+  const ice_sink_tables *tables = &writer->parts.tables;
+  ice_committer committer = ice_session_committer(writer->session);
+  ice_position_deinit(&writer->position);
+  return load_position(&committer, tables->idents[tables->lead], &writer->position, err);
+}
+
 static ice_status open_pipeline(ice_sink_writer *writer, ice_error *err) {
   ice_pipeline_options *options = &writer->parts.pipeline;
   ice_status status = ICE_OK;
@@ -61,9 +68,7 @@ ice_status ice_sink_writer_open(ice_session *session, ice_sink_writer **out, ice
                                    .shared_catalog = session->catalog,
                                    .budget = &session->budget};
   ICE_TRY(ice_sink_parts_open(&writer->parts, false, err));
-  const ice_sink_tables *tables = &writer->parts.tables;
-  ice_committer committer = ice_session_committer(session);
-  ICE_TRY(load_position(&committer, tables->idents[tables->lead], &writer->position, err));
+  ICE_TRY(reload_position(writer, err));
   ICE_TRY(open_pipeline(writer, err));
   *out = writer;
   writer = NULL;
@@ -115,10 +120,17 @@ ice_status ice_sink_writer_resume(ice_sink_writer *writer, const char *topic, in
   return start_at(writer, place, true, next, err);
 }
 
-// Where a partition begins that records come from for the first time.
+// Where a partition begins that records come from for the first time. The sink may have begun (ice_session_begin) after the writer was opened.
 static ice_status begin_partition(ice_sink_writer *writer, uint32_t place, int64_t first, ice_error *err) {
   const ice_source_partition *partition = &writer->parts.source->partitions[place];
   const ice_position_entry *entry = ice_position_find(&writer->position, partition->topic, partition->partition);
+  if (!entry) {
+    ice_status status = reload_position(writer, err);
+    if (status != ICE_OK) {
+      return status;
+    }
+    entry = ice_position_find(&writer->position, partition->topic, partition->partition);
+  }
   return start_at(writer, place, entry != NULL, entry ? entry->offset : first, err);
 }
 

@@ -214,6 +214,70 @@ static void test_session_sink__a_writer_without_records_has_an_empty_part(void *
   ice_sink_writer_close(writer);
 }
 
+static void test_session_sink__where_it_begins_is_decided_once(void **state) {
+  (void)state;
+  // Opened before anything is decided, as the tasks of a job may be.
+  ice_sink_writer *writer = open_writer();
+  OK(ice_session_begin(session, "{\"t\":{\"0\":5,\"1\":0}}", &err));
+  OK(ice_session_begin(session, "{\"t\":{\"0\":9,\"1\":9,\"2\":9}}", &err));
+  expect_position("{\"t\":{\"0\":5,\"1\":0}}");
+  assert_int_equal(add(writer, 0, 4, 5), ICE_INVALID_ARGUMENT);
+  assert_non_null(strstr(err.message, "offset 4 was given where 5 or a later one comes next"));
+  // 6 on: 5 is a gap of the log.
+  OK(add(writer, 0, 6, 10));
+  // The audit counts from the beginning of each partition.
+  OK(add(writer, 2, 0, 10));
+  ice_text part = finish(writer);
+  OK(commit(&part, 1));
+  expect_position("{\"t\":{\"0\":10,\"1\":0,\"2\":10}}");
+  ice_catalog *catalog = open_catalog();
+  ice_verify_result result;
+  const ice_verify_options options = {
+      .catalog = catalog, .port = ice_port_system(), .table = data_table, .sink = ICE_STR("health")};
+  OK(ice_verify_sink(&options, say, NULL, &result, &err));
+  assert_int_equal(result.violations, 0);
+  assert_int_equal(result.epochs, 2);
+  assert_int_equal(result.totals.records, 4 + 9);
+  assert_int_equal(result.totals.gaps, 1 + 1);
+  ice_catalog_destroy(catalog);
+  ice_text_free(&part);
+  ice_sink_writer_close(writer);
+}
+
+static void test_session_sink__a_renamed_sink_does_not_begin_in_the_same_topic(void **state) {
+  (void)state;
+  OK(ice_session_begin(session, "{\"t\":{\"0\":5}}", &err));
+  const char *renamed[ICE_COUNT_OF(settings) + 1];
+  for (size_t i = 0; i < ICE_COUNT_OF(settings); i++) {
+    renamed[i] = strncmp(settings[i], "name=", strlen("name=")) == 0 ? "name=other" : settings[i];
+  }
+  renamed[ICE_COUNT_OF(settings)] = "on_renamed=start";
+  for (size_t more = 0; more < 2; more++) {
+    ice_session *other;
+    ice_session_options options = {.settings = renamed, .setting_count = ICE_COUNT_OF(settings) + more};
+    OK(ice_session_open(&options, &other, &err));
+    ice_status status = ice_session_begin(other, "{\"t\":{\"0\":0}}", &err);
+    if (more == 0) {
+      assert_int_equal(status, ICE_INVALID_STATE);
+      assert_true(err.flags & ICE_ERROR_POLICY);
+      assert_non_null(strstr(err.message, "on_renamed"));
+    } else {
+      assert_int_equal(status, ICE_OK);
+    }
+    ice_session_close(other);
+  }
+}
+
+static void test_session_sink__what_is_no_beginning_is_refused(void **state) {
+  (void)state;
+  const char *wrong[] = {"", "[]", "{\"t\":[0]}", "{\"t\":{\"x\":0}}", "{\"t\":{\"0\":-1}}", "{\"t\":{\"0\":\"1\"}}"};
+  for (size_t i = 0; i < ICE_COUNT_OF(wrong); i++) {
+    assert_int_equal(ice_session_begin(session, wrong[i], &err), ICE_INVALID_ARGUMENT);
+    assert_non_null(strstr(err.message, "where a sink begins"));
+  }
+  expect_position("{}");
+}
+
 static void test_session_sink__going_back_stops_and_names_both_places(void **state) {
   (void)state;
   ice_sink_writer *writer = open_writer();
@@ -475,11 +539,10 @@ static ice_status write_and_commit(ice_error *error) {
   ice_text part = {0};
   ice_status status = ICE_OK;
   ICE_TRY(open_session(&own, error));
+  ICE_TRY(ice_session_begin(own, "{\"t\":{\"0\":0}}", error));
   ICE_TRY(ice_session_position(own, &position, error));
   ICE_TRY(ice_sink_writer_open(own, &writer, error));
-  if (strcmp(position.data, "{}") != 0) {
-    ICE_TRY(ice_sink_writer_resume(writer, "t", 0, 0, error));
-  }
+  ICE_TRY(ice_sink_writer_resume(writer, "t", 0, 0, error));
   for (int64_t offset = 0; offset < 3; offset++) {
     ice_kafka_record record = record_at(0, offset, value);
     ICE_TRY(ice_sink_writer_add(writer, &record, 1, error));
@@ -506,6 +569,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_session_sink__parts_of_several_writers_are_one_epoch),
       TEST(test_session_sink__a_writer_without_records_has_an_empty_part),
+      TEST(test_session_sink__where_it_begins_is_decided_once),
+      TEST(test_session_sink__a_renamed_sink_does_not_begin_in_the_same_topic),
+      TEST(test_session_sink__what_is_no_beginning_is_refused),
       TEST(test_session_sink__going_back_stops_and_names_both_places),
       TEST(test_session_sink__parts_of_one_after_the_other_are_joined),
       TEST(test_session_sink__offsets_before_the_next_one_are_refused_and_nothing_has_happened),
