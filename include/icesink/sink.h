@@ -64,6 +64,8 @@ typedef struct ice_sink_counts {
   int64_t rows;
   int64_t dead_letters;
   int64_t filtered;
+  int64_t files;  ///< of all tables, those that are closed
+  int64_t bytes;  ///< in them
 } ice_sink_counts;
 
 ICE_API ice_sink_counts ice_sink_writer_get_counts(const ice_sink_writer *writer);

@@ -252,14 +252,16 @@ done:
 
 ice_sink_counts ice_sink_writer_get_counts(const ice_sink_writer *writer) {
   ice_counts counts = writer->finished;
-  ice_counts open = ice_ingest_get_totals(writer->parts.ingest).open;
-  ice_counts_add(&counts, &open);
+  ice_ingest_totals totals = ice_ingest_get_totals(writer->parts.ingest);
+  ice_counts_add(&counts, &totals.open);
   return (ice_sink_counts){.records = counts.records,
                            .gaps = counts.gaps,
                            .elements = counts.elements,
                            .rows = counts.rows,
                            .dead_letters = counts.dead_letters,
-                           .filtered = counts.filtered};
+                           .filtered = counts.filtered,
+                           .files = (int64_t)totals.files,
+                           .bytes = (int64_t)totals.bytes};
 }
 
 // Positions as text -------------------------------------------------------------------------------------------------

@@ -4,14 +4,16 @@
 #include <icesink/error.h>
 #include <icesink/log.h>
 #include <icesink/session.h>
+#include <icesink/sink.h>
 #include <icesink/writer.h>
 
 #include <jni.h>
 #include <stdlib.h>
 #include <string.h>
 
-// Longs that Java writes for each column: length, null count, and the addresses of up to three buffers.
-enum { LAYOUT_LONGS = 5, BUFFERS_MAX = 3, SHAPE_INTS = 2 };
+// Longs that Java writes for each column: length, null count, and the addresses of up to three buffers; and for each record: where
+// topic, key and value begin in the bytes, with sizes, and its numbers.
+enum { LAYOUT_LONGS = 5, BUFFERS_MAX = 3, SHAPE_INTS = 2, RECORD_LONGS = 8 };
 
 // What is looked up once, when the library is loaded into a class loader. The references are weak: others would keep the classes,
 // these their loader, and the loader this library. While a native method runs its class is there, and so are those of its loader.
@@ -280,17 +282,22 @@ static struct ArrowArray *rows_fill(rows *batch, const int64_t *layout) {
 
 // Sessions ----------------------------------------------------------------------------------------------------------
 
-static jlong session_open(JNIEnv *env, jclass owner, jbyteArray settings) {
+// An empty `file`: none.
+static jlong session_open(JNIEnv *env, jclass owner, jbyteArray file, jbyteArray settings) {
   (void)owner;
+  char *path = NULL;
   texts list = {0};
   ice_error err = {0};
   ice_session *session = NULL;
-  ice_status status = texts_copy(env, settings, &list, &err);
+  ice_status status = copy_text(env, file, &path, &err);
+  status = status ? status : texts_copy(env, settings, &list, &err);
   if (!status) {
-    ice_session_options options = {.settings = list.items, .setting_count = list.count, .log = log_event};
+    ice_session_options options = {
+        .file = path[0] != '\0' ? path : NULL, .settings = list.items, .setting_count = list.count, .log = log_event};
     status = ice_session_open(&options, &session, &err);
   }
   texts_free(&list);
+  free(path);
   if (status) {
     throw_error(env, &err);
   }
@@ -534,6 +541,150 @@ static jlongArray writer_totals(JNIEnv *env, jclass owner, jlong writer) {
   return longs_to_java(env, values, 4);
 }
 
+// Sinks in parts ----------------------------------------------------------------------------------------------------
+
+static void session_create_tables(JNIEnv *env, jclass owner, jlong session) {
+  (void)owner;
+  ice_error err = {0};
+  if (ice_session_create_tables(pointer_of(session), NULL, &err)) {
+    throw_error(env, &err);
+  }
+}
+
+static jbyteArray session_position(JNIEnv *env, jclass owner, jlong session) {
+  (void)owner;
+  ice_error err = {0};
+  ice_text text = {0};
+  ice_status status = ice_session_position(pointer_of(session), &text, &err);
+  return text_to_java(env, status, &text, &err);
+}
+
+static void session_commit(JNIEnv *env, jclass owner, jlong session, jobjectArray parts, jbyteArray writer,
+                           jlong number, jbyteArray summary) {
+  (void)owner;
+  char *who = NULL;
+  texts entries = {0};
+  descriptions list = {0};
+  ice_error err = {0};
+  ice_status status = copy_text(env, writer, &who, &err);
+  status = status ? status : texts_copy(env, summary, &entries, &err);
+  status = status ? status : descriptions_copy(env, parts, &list, &err);
+  if (!status) {
+    ice_commit_request request = {.parts = list.items,
+                                  .part_count = list.count,
+                                  .writer = who,
+                                  .number = number,
+                                  .summary = entries.items,
+                                  .summary_count = entries.count};
+    status = ice_session_commit(pointer_of(session), &request, &err);
+  }
+  descriptions_free(&list);
+  texts_free(&entries);
+  free(who);
+  if (status) {
+    throw_error(env, &err);
+  }
+}
+
+typedef struct sink_handle {
+  ice_sink_writer *writer;
+  ice_kafka_record *records;  ///< of the batch at hand
+  size_t capacity;
+} sink_handle;
+
+static void sink_free(sink_handle *handle) {
+  ice_sink_writer_close(handle->writer);
+  free(handle->records);
+  free(handle);
+}
+
+static jlong sink_open(JNIEnv *env, jclass owner, jlong session) {
+  (void)owner;
+  ice_error err = {0};
+  sink_handle *handle = calloc(1, sizeof *handle);
+  ice_status status = handle ? ice_sink_writer_open(pointer_of(session), &handle->writer, &err) : no_memory(&err);
+  if (status) {
+    free(handle);
+    throw_error(env, &err);
+    return 0;
+  }
+  return handle_of(handle);
+}
+
+static void sink_close(JNIEnv *env, jclass owner, jlong sink) {
+  (void)env, (void)owner;
+  sink_free(pointer_of(sink));
+}
+
+static void sink_resume(JNIEnv *env, jclass owner, jlong sink, jbyteArray topic, jint partition, jlong next) {
+  (void)owner;
+  sink_handle *handle = pointer_of(sink);
+  char *name = NULL;
+  ice_error err = {0};
+  ice_status status = copy_text(env, topic, &name, &err);
+  status = status ? status : ice_sink_writer_resume(handle->writer, name, partition, next, &err);
+  free(name);
+  if (status) {
+    throw_error(env, &err);
+  }
+}
+
+static ice_status sink_reserve(sink_handle *handle, size_t count, ice_error *err) {
+  if (count > handle->capacity) {
+    ice_kafka_record *grown = realloc(handle->records, count * sizeof *grown);
+    if (!grown) {
+      return no_memory(err);
+    }
+    handle->records = grown;
+    handle->capacity = count;
+  }
+  return ICE_OK;
+}
+
+// NULL where `begin` is below 0.
+static const uint8_t *bytes_at(const uint8_t *bytes, int64_t begin) { return begin < 0 ? NULL : bytes + begin; }
+
+static void sink_add(JNIEnv *env, jclass owner, jlong sink, jlong layout, jlong memory, jint count) {
+  (void)owner;
+  sink_handle *handle = pointer_of(sink);
+  const int64_t *longs = pointer_of(layout);
+  const uint8_t *bytes = pointer_of(memory);
+  ice_error err = {0};
+  ice_status status = sink_reserve(handle, (size_t)count, &err);
+  for (jint i = 0; !status && i < count; i++, longs += RECORD_LONGS) {
+    handle->records[i] = (ice_kafka_record){.topic = (const char *)bytes_at(bytes, longs[0]),
+                                            .partition = (int32_t)longs[1],
+                                            .offset = longs[2],
+                                            .timestamp_ms = longs[3],
+                                            .key = bytes_at(bytes, longs[4]),
+                                            .key_size = (size_t)longs[5],
+                                            .value = bytes_at(bytes, longs[6]),
+                                            .value_size = (size_t)longs[7]};
+  }
+  status = status ? status : ice_sink_writer_add(handle->writer, handle->records, (size_t)count, &err);
+  if (status) {
+    throw_error(env, &err);
+  }
+}
+
+static jbyteArray sink_finish(JNIEnv *env, jclass owner, jlong sink) {
+  (void)owner;
+  sink_handle *handle = pointer_of(sink);
+  ice_error err = {0};
+  ice_text part = {0};
+  ice_status status = ice_sink_writer_finish(handle->writer, &part, &err);
+  return text_to_java(env, status, &part, &err);
+}
+
+static jlongArray sink_counts(JNIEnv *env, jclass owner, jlong sink) {
+  (void)owner;
+  sink_handle *handle = pointer_of(sink);
+  ice_sink_counts counts = ice_sink_writer_get_counts(handle->writer);
+  jlong values[] = {counts.records,      counts.gaps,     counts.elements, counts.rows,
+                    counts.dead_letters, counts.filtered, counts.files,    counts.bytes};
+  return longs_to_java(env, values, (jsize)(sizeof values / sizeof *values));
+}
+
 // Memory ------------------------------------------------------------------------------------------------------------
 // Column buffers are the C heap's: direct memory of the JVM is what Flink's configuration gives to the network.
 
@@ -566,7 +717,7 @@ static void memory_free(JNIEnv *env, jclass owner, jlong address) {
 
 static jint register_methods(JNIEnv *env) {
   const JNINativeMethod methods[] = {
-      METHOD("sessionOpen", "([B)J", session_open),
+      METHOD("sessionOpen", "([B[B)J", session_open),
       METHOD("sessionClose", "(J)V", session_close),
       METHOD("sessionStop", "(J)V", session_stop),
       METHOD("sessionSetting", "(J[B)[B", session_setting),
@@ -580,6 +731,15 @@ static jint register_methods(JNIEnv *env) {
       METHOD("writerAppend", "(JJ)V", writer_append),
       METHOD("writerFinish", "(J)[B", writer_finish),
       METHOD("writerTotals", "(J)[J", writer_totals),
+      METHOD("createTables", "(J)V", session_create_tables),
+      METHOD("position", "(J)[B", session_position),
+      METHOD("commit", "(J[[B[BJ[B)V", session_commit),
+      METHOD("sinkOpen", "(J)J", sink_open),
+      METHOD("sinkClose", "(J)V", sink_close),
+      METHOD("sinkResume", "(J[BIJ)V", sink_resume),
+      METHOD("sinkAdd", "(JJJI)V", sink_add),
+      METHOD("sinkFinish", "(J)[B", sink_finish),
+      METHOD("sinkCounts", "(J)[J", sink_counts),
       METHOD("memoryReallocate", "(JJ)J", memory_reallocate),
       METHOD("memoryWrap", "(JJ)Ljava/nio/ByteBuffer;", memory_wrap),
       METHOD("memoryFree", "(J)V", memory_free),

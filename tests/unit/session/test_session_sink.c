@@ -195,6 +195,9 @@ static void test_session_sink__parts_of_several_writers_are_one_epoch(void **sta
   assert_int_equal(counts.records + counts.gaps, 20);
   assert_int_equal(counts.gaps, 3);
   assert_int_equal(counts.elements, counts.rows + counts.dead_letters);
+  // A file of each of two days' rows, and one of dead letters.
+  assert_int_equal(counts.files, 3);
+  assert_true(counts.bytes > counts.files);
   for (int32_t i = 0; i < PARTITIONS; i++) {
     ice_text_free(&parts[i]);
     ice_sink_writer_close(writers[i]);

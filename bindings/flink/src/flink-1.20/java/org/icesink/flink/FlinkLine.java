@@ -1,9 +1,11 @@
 package org.icesink.flink;
 
+import org.apache.flink.api.common.ExecutionConfig;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.api.connector.sink2.SinkWriter;
 import org.apache.flink.streaming.api.connector.sink2.CommittableSummary;
-import org.apache.flink.table.data.RowData;
 
 /** What differs between the lines of Flink: this is 1.20. */
 final class FlinkLine {
@@ -16,13 +18,24 @@ final class FlinkLine {
   private FlinkLine() {}
 
   /** The interface still asks for the older way to make a writer, which Flink takes only where there is no newer one. */
-  abstract static class RowSink implements Sink<RowData> {
+  abstract static class BaseSink<T> implements Sink<T> {
     private static final long serialVersionUID = 1L;
 
     @Override
     @Deprecated
-    public final SinkWriter<RowData> createWriter(InitContext context) {
+    public final SinkWriter<T> createWriter(InitContext context) {
       throw new UnsupportedOperationException("a writer is made from a WriterInitContext");
+    }
+  }
+
+  /** The class still asks for the older way to make a serializer. */
+  abstract static class BaseType<T> extends TypeInformation<T> {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    @Deprecated
+    public final TypeSerializer<T> createSerializer(ExecutionConfig config) {
+      return createSerializer(config.getSerializerConfig());
     }
   }
 

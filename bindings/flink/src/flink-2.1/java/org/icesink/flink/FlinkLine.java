@@ -1,8 +1,8 @@
 package org.icesink.flink;
 
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.streaming.api.connector.sink2.CommittableSummary;
-import org.apache.flink.table.data.RowData;
 
 /** What differs between the lines of Flink: this is 2.1. */
 final class FlinkLine {
@@ -11,7 +11,11 @@ final class FlinkLine {
 
   private FlinkLine() {}
 
-  abstract static class RowSink implements Sink<RowData> {
+  abstract static class BaseSink<T> implements Sink<T> {
+    private static final long serialVersionUID = 1L;
+  }
+
+  abstract static class BaseType<T> extends TypeInformation<T> {
     private static final long serialVersionUID = 1L;
   }
 

@@ -42,7 +42,7 @@ abstract class ColumnWriter implements AutoCloseable {
   ColumnWriter(Columns.Node node, List<ColumnWriter> children) throws IcesinkException {
     this.node = node;
     this.children = children;
-    this.validity = new NativeBuffer(node.path);
+    this.validity = NativeBuffer.ofColumn(node.path);
   }
 
   final void append(RowData row, int position) throws IcesinkException {

@@ -18,7 +18,9 @@ import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.connector.sink2.CommittableMessage;
+import org.apache.flink.streaming.api.connector.sink2.CommittableMessageTypeInfo;
 import org.apache.flink.streaming.api.connector.sink2.CommittableWithLineage;
+import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.BoundedOneInput;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
@@ -42,7 +44,7 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
         BoundedOneInput {
   private static final long serialVersionUID = 1L;
 
-  private final IcesinkSink.Settings settings;
+  private final CommitTarget target;
 
   private transient ListState<Long> baseState;
   private transient ListState<WriteResult> keptState;
@@ -58,8 +60,23 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   private transient long lastCheckpointBytes;
   private transient Map<Long, Long> pendingFiles;
 
-  CommittableAggregator(IcesinkSink.Settings settings) {
-    this.settings = settings;
+  private CommittableAggregator(CommitTarget target) {
+    this.target = target;
+  }
+
+  /** The stream of committables of a sink, all to the first subtask of its committer: one commits, in order. */
+  static DataStream<CommittableMessage<IcesinkCommittable>> attach(
+      DataStream<CommittableMessage<WriteResult>> results, CommitTarget target, String uid) {
+    return results
+        .global()
+        .transform(
+            "aggregator",
+            CommittableMessageTypeInfo.of(() -> IcesinkCommittableSerializer.INSTANCE),
+            new CommittableAggregator(target))
+        .uid(uid)
+        .setParallelism(1)
+        .setMaxParallelism(1)
+        .global();
   }
 
   @Override
@@ -94,14 +111,12 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   }
 
   private void startAboveTable() throws IOException {
-    OptionalLong known;
-    try (Session session = Session.open(settings.session())) {
-      known = session.token(settings.table(), writer());
-    }
+    OptionalLong known = target.number(writer());
     if (known.isEmpty() || known.getAsLong() <= base + lastCheckpointId) {
       return;
     }
-    if (!isCheckpointingEnabled()) {
+    // With a position nothing rests on the number of a commit that this attempt may repeat.
+    if (!isCheckpointingEnabled() && !target.hasPosition()) {
       // Without checkpoints an attempt of the job cannot tell its own earlier commit from that of another run.
       if (getRuntimeContext().getTaskInfo().getAttemptNumber() > 0) {
         return;
@@ -110,14 +125,17 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
       throw new SuppressRestartsException(
           new IcesinkException(
               "ALREADY_EXISTS",
-              "table " + settings.table() + " has the rows of sink " + settings.name() + " of a job with the id "
+              "table " + target.table() + " has the rows of sink " + target.name() + " of a job with the id "
                   + jobId() + " already; start the job with another id, or give the sink another name"));
     }
     base = known.getAsLong() - lastCheckpointId;
+    if (target.hasPosition()) {
+      return;
+    }
     LOG.warn(
         "Table {} knows commits of {} after checkpoint {}, from which this job starts: if these are of a savepoint's later"
             + " past, their rows stay and may come again",
-        settings.table(),
+        target.table(),
         writer(),
         lastCheckpointId);
   }
@@ -147,7 +165,7 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   @Override
   public void prepareSnapshotPreBarrier(long checkpointId) {
     lastCheckpointId = Math.max(lastCheckpointId, checkpointId);
-    if (!inputEnded && !settings.overwrites()) {
+    if (!inputEnded && !target.overwrites()) {
       emit(checkpointId);
     }
   }
@@ -169,17 +187,17 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   private void emit(long checkpointId) {
     lastCheckpointBytes = bytes;
     // An overwrite without rows empties the table; but an input that is restored after its end ends again, with nothing in it.
-    if (results.isEmpty() && (!settings.overwrites() || endedBefore)) {
+    if (results.isEmpty() && (!target.overwrites() || endedBefore)) {
       return;
     }
     IcesinkCommittable committable =
         new IcesinkCommittable(
-            settings.name(),
+            target.name(),
             jobId(),
             getOperatorID().toString(),
             checkpointId,
             base + checkpointId,
-            settings.overwrites(),
+            target.overwrites(),
             results.stream().map(result -> result.files).collect(Collectors.toList()),
             fileCount);
     output.collect(new StreamRecord<>(FlinkLine.summary(checkpointId)));
@@ -212,7 +230,7 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   }
 
   private String writer() {
-    return IcesinkCommittable.writer(settings.name(), jobId(), getOperatorID().toString());
+    return IcesinkCommittable.writer(target.name(), jobId(), getOperatorID().toString());
   }
 
   private String jobId() {

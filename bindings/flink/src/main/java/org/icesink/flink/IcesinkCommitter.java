@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.apache.flink.api.connector.sink2.Committer;
 import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -69,6 +70,10 @@ final class IcesinkCommitter implements Committer<IcesinkCommittable> {
         request.signalAlreadyCommitted();
       }
     } catch (IcesinkException e) {
+      if (e.isPolicy()) {
+        // Another attempt of the job would end the same.
+        throw new SuppressRestartsException(e);
+      }
       if (!e.isRetryable() && !e.isCommitUnknown()) {
         throw e;
       }

@@ -8,6 +8,7 @@ public final class IcesinkException extends IOException {
   private static final long serialVersionUID = 1L;
   private static final int RETRYABLE = 1;
   private static final int FATAL = 2;
+  private static final int POLICY = 4;
 
   private final String status;
   private final int flags;
@@ -20,6 +21,11 @@ public final class IcesinkException extends IOException {
 
   IcesinkException(String status, String message) {
     this(status, message, 0, 0);
+  }
+
+  /** What a policy ({@code on_gap}, {@code on_reset}, …) does not allow. */
+  static IcesinkException policy(String message) {
+    return new IcesinkException("INVALID_STATE", message, POLICY, 0);
   }
 
   private IcesinkException(String status, String message, int flags, int originCode) {
@@ -46,6 +52,11 @@ public final class IcesinkException extends IOException {
   /** Whether what gave the error can only be closed. */
   public boolean isFatal() {
     return (flags & FATAL) != 0;
+  }
+
+  /** Whether a policy of the exactly-once protocol stopped the sink: another attempt would end the same. */
+  public boolean isPolicy() {
+    return (flags & POLICY) != 0;
   }
 
   /** Whether a commit may or may not have been made. */

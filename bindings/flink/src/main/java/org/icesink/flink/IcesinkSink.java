@@ -1,10 +1,10 @@
 package org.icesink.flink;
 
 import java.io.IOException;
-import java.io.Serializable;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalLong;
 import org.apache.flink.api.connector.sink2.Committer;
 import org.apache.flink.api.connector.sink2.CommitterInitContext;
 import org.apache.flink.api.connector.sink2.SupportsCommitter;
@@ -12,7 +12,6 @@ import org.apache.flink.api.connector.sink2.WriterInitContext;
 import org.apache.flink.api.connector.source.Boundedness;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
 import org.apache.flink.streaming.api.connector.sink2.CommittableMessage;
-import org.apache.flink.streaming.api.connector.sink2.CommittableMessageTypeInfo;
 import org.apache.flink.streaming.api.connector.sink2.SupportsPreCommitTopology;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.DataStreamSink;
@@ -37,12 +36,12 @@ import org.apache.flink.types.Row;
  *     .sinkTo(rows);
  * }</pre>
  */
-public final class IcesinkSink extends FlinkLine.RowSink
+public final class IcesinkSink extends FlinkLine.BaseSink<RowData>
     implements SupportsCommitter<IcesinkCommittable>, SupportsPreCommitTopology<WriteResult, IcesinkCommittable> {
   private static final long serialVersionUID = 1L;
 
   /** What all parts of the sink are made from. */
-  static final class Settings implements Serializable {
+  static final class Settings implements CommitTarget {
     private static final long serialVersionUID = 1L;
 
     private final String table;
@@ -59,11 +58,13 @@ public final class IcesinkSink extends FlinkLine.RowSink
       session = new HashMap<>(builder.settings);
     }
 
-    String table() {
+    @Override
+    public String table() {
       return table;
     }
 
-    String name() {
+    @Override
+    public String name() {
       return name;
     }
 
@@ -71,8 +72,21 @@ public final class IcesinkSink extends FlinkLine.RowSink
       return rowType;
     }
 
-    boolean overwrites() {
+    @Override
+    public boolean overwrites() {
       return overwrite;
+    }
+
+    @Override
+    public boolean hasPosition() {
+      return false;
+    }
+
+    @Override
+    public OptionalLong number(String writer) throws IcesinkException {
+      try (Session opened = Session.open(session)) {
+        return opened.token(table, writer);
+      }
     }
 
     Map<String, String> session() {
@@ -157,17 +171,7 @@ public final class IcesinkSink extends FlinkLine.RowSink
   @Override
   public DataStream<CommittableMessage<IcesinkCommittable>> addPreCommitTopology(
       DataStream<CommittableMessage<WriteResult>> results) {
-    // All go to the first subtask of each, however parallel the sink is: one committer commits in order.
-    return results
-        .global()
-        .transform(
-            "aggregator",
-            CommittableMessageTypeInfo.of(() -> IcesinkCommittableSerializer.INSTANCE),
-            new CommittableAggregator(settings))
-        .uid("icesink aggregator " + settings.name)
-        .setParallelism(1)
-        .setMaxParallelism(1)
-        .global();
+    return CommittableAggregator.attach(results, settings, "icesink aggregator " + settings.name);
   }
 
   /** How rows reach the writers. */

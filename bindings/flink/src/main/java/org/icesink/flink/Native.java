@@ -5,8 +5,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The functions of libicesink_jni. They trust their arguments: {@link Session}, {@link TableWriter} and {@link NativeBuffer}
- * are the only callers, and see to it that a handle is open, used by one thread at a time, and closed once.
+ * The functions of libicesink_jni. They trust their arguments: {@link Session}, {@link TableWriter}, {@link PartWriter} and
+ * {@link NativeBuffer} are the only callers, and see to it that a handle is open, used by one thread at a time, and closed once.
  */
 final class Native {
   private static final Logger LOG = LoggerFactory.getLogger("org.icesink");
@@ -16,7 +16,7 @@ final class Native {
 
   private Native() {}
 
-  static native long sessionOpen(byte[] settings) throws IcesinkException;
+  static native long sessionOpen(byte[] file, byte[] settings) throws IcesinkException;
 
   static native void sessionClose(long session);
 
@@ -47,6 +47,25 @@ final class Native {
   static native byte[] writerFinish(long writer) throws IcesinkException;
 
   static native long[] writerTotals(long writer);
+
+  static native void createTables(long session) throws IcesinkException;
+
+  static native byte[] position(long session) throws IcesinkException;
+
+  static native void commit(long session, byte[][] parts, byte[] writer, long number, byte[] summary)
+      throws IcesinkException;
+
+  static native long sinkOpen(long session) throws IcesinkException;
+
+  static native void sinkClose(long sink);
+
+  static native void sinkResume(long sink, byte[] topic, int partition, long next) throws IcesinkException;
+
+  static native void sinkAdd(long sink, long layout, long bytes, int count) throws IcesinkException;
+
+  static native byte[] sinkFinish(long sink) throws IcesinkException;
+
+  static native long[] sinkCounts(long sink);
 
   static native long memoryReallocate(long address, long size) throws IcesinkException;
 

@@ -17,10 +17,14 @@ final class NativeBuffer implements AutoCloseable {
   private long address;
   private MemorySegment bytes;
 
-  /** @param owner the column, for messages */
+  /** @param owner what the bytes are of, for messages */
   NativeBuffer(String owner) throws IcesinkException {
     this.owner = owner;
     resize(BYTES_MIN);
+  }
+
+  static NativeBuffer ofColumn(String path) throws IcesinkException {
+    return new NativeBuffer("column \"" + path + "\"");
   }
 
   /** The bytes, with room for {@code needed}. What was written stays; what is new has any value. */
@@ -28,7 +32,7 @@ final class NativeBuffer implements AutoCloseable {
     if (needed > bytes.size()) {
       if (needed > BYTES_MAX) {
         throw new IcesinkException(
-            "LIMIT", "column \"" + owner + "\": one batch of rows exceeds " + BYTES_MAX + " bytes");
+            "LIMIT", owner + ": one batch of rows exceeds " + BYTES_MAX + " bytes");
       }
       resize(Math.min(BYTES_MAX, Math.max(needed, 2L * bytes.size())));
     }

@@ -116,7 +116,7 @@ final class NestedColumns {
     OffsetColumn(Columns.Node node, List<ColumnWriter> children, Usage usage) throws IcesinkException {
       super(node, children);
       this.usage = usage;
-      this.offsets = new NativeBuffer(node.path);
+      this.offsets = NativeBuffer.ofColumn(node.path);
       offsets.bytes().putInt(0, 0);
     }
 

@@ -59,7 +59,7 @@ final class ScalarColumns {
     WideColumn(Columns.Node node, int width) throws IcesinkException {
       super(node, Collections.emptyList());
       this.width = width;
-      this.values = new NativeBuffer(node.path);
+      this.values = NativeBuffer.ofColumn(node.path);
     }
 
     final int at() {
@@ -285,7 +285,7 @@ final class ScalarColumns {
 
     BooleanColumn(Columns.Node node) throws IcesinkException {
       super(node, Collections.emptyList());
-      this.bits = new NativeBuffer(node.path);
+      this.bits = NativeBuffer.ofColumn(node.path);
     }
 
     @Override
@@ -337,8 +337,8 @@ final class ScalarColumns {
     BinaryColumn(Columns.Node node, Usage usage) throws IcesinkException {
       super(node, Collections.emptyList());
       this.usage = usage;
-      this.offsets = new NativeBuffer(node.path);
-      this.data = new NativeBuffer(node.path);
+      this.offsets = NativeBuffer.ofColumn(node.path);
+      this.data = NativeBuffer.ofColumn(node.path);
       offsets.bytes().putInt(0, 0);
     }
 

@@ -20,7 +20,7 @@ public final class Session implements AutoCloseable {
 
   private final ReentrantLock turn = new ReentrantLock();
   private final Object handleLock = new Object();
-  private final List<TableWriter> writers = new ArrayList<>();
+  private final List<NativeHandle> writers = new ArrayList<>();
   private volatile Thread caller;
   private long handle;
 
@@ -30,8 +30,17 @@ public final class Session implements AutoCloseable {
 
   /** Reads the settings, with the keys of docs/configuration.md. The catalog is reached when it is first needed. */
   public static Session open(Map<String, String> settings) throws IcesinkException {
+    return open("", settings);
+  }
+
+  /**
+   * The same with a configuration in YAML.
+   *
+   * @param file its path on this machine; empty: none. Settings win over it.
+   */
+  public static Session open(String file, Map<String, String> settings) throws IcesinkException {
     NativeLibrary.load();
-    Session session = new Session(Native.sessionOpen(Texts.join(settings)));
+    Session session = new Session(Native.sessionOpen(Texts.utf8(file), Texts.join(settings)));
     InterruptWatch.add(session);
     return session;
   }
@@ -70,6 +79,15 @@ public final class Session implements AutoCloseable {
         });
   }
 
+  /** Makes the tables that the settings name where they are not there, with their namespaces. */
+  public void createTables() throws IcesinkException {
+    call(
+        session -> {
+          Native.createTables(session);
+          return null;
+        });
+  }
+
   /** {"metadata-location": …, "metadata": …} of a table as the catalog has it now. */
   public String loadTable(String table) throws IcesinkException {
     return Texts.text(call(session -> Native.loadTable(session, Texts.utf8(table))));
@@ -99,11 +117,38 @@ public final class Session implements AutoCloseable {
 
   TableWriter openWriter(String table, Columns columns) throws IcesinkException {
     return call(
+        session ->
+            keep(
+                new TableWriter(
+                    this, Native.writerOpen(session, Texts.utf8(table), columns.names(), columns.shape()))));
+  }
+
+  /** Opens a writer of the sink that the settings name. */
+  PartWriter openPartWriter() throws IcesinkException {
+    return call(session -> keep(new PartWriter(this, Native.sinkOpen(session))));
+  }
+
+  private <T extends NativeHandle> T keep(T writer) {
+    writers.add(writer);
+    return writer;
+  }
+
+  /** The next offset of each partition according to the sink's table; empty before its first commit. */
+  Map<KafkaPartition, Long> position() throws IcesinkException {
+    return KafkaPartition.parse(call(Native::position));
+  }
+
+  /** Puts the parts of a committable into the sink's tables, with the position behind their records; again does nothing. */
+  void commit(IcesinkCommittable committable) throws IcesinkException {
+    call(
         session -> {
-          long writer = Native.writerOpen(session, Texts.utf8(table), columns.names(), columns.shape());
-          TableWriter opened = new TableWriter(this, writer);
-          writers.add(opened);
-          return opened;
+          Native.commit(
+              session,
+              committable.files().toArray(new byte[0][]),
+              Texts.utf8(committable.writer()),
+              committable.number(),
+              Texts.join(committable.summary()));
+          return null;
         });
   }
 
@@ -121,7 +166,7 @@ public final class Session implements AutoCloseable {
     }
   }
 
-  void forget(TableWriter writer) {
+  void forget(NativeHandle writer) {
     writers.remove(writer);
   }
 
@@ -142,7 +187,7 @@ public final class Session implements AutoCloseable {
   public void close() {
     turn.lock();
     try {
-      new ArrayList<>(writers).forEach(TableWriter::close);
+      new ArrayList<>(writers).forEach(NativeHandle::close);
       InterruptWatch.remove(this);
       synchronized (handleLock) {
         if (handle != 0) {

@@ -185,7 +185,7 @@ final class ExactlyOnceTest {
   }
 
   /** The same sink with a committer that fails after it has committed, as a process may that dies before it says so. */
-  private static final class ForgetfulSink extends FlinkLine.RowSink
+  private static final class ForgetfulSink extends FlinkLine.BaseSink<RowData>
       implements SupportsCommitter<IcesinkCommittable>, SupportsPreCommitTopology<WriteResult, IcesinkCommittable> {
     private static final long serialVersionUID = 1L;
     private final IcesinkSink sink;
