@@ -5,6 +5,7 @@ import pathlib
 import signal
 import time
 
+from broker_lake import BrokerLake
 from lake import TOPIC, Lake
 from object_store import ObjectStore
 from services import script
@@ -117,6 +118,17 @@ class RestLake(RestTables, Lake):
             return self.table("health_data_raw").scan(selected_fields=("sample_id",)).count()
         except NoSuchTableError:
             return 0
+
+
+class RestBrokerLake(RestTables, BrokerLake):
+    """A topic at a broker, tables in a REST catalog."""
+
+    def __init__(self, directory, server, *arguments, **options):
+        self.server = server
+        self.store = server.store
+        self.tables = (f'catalog: {{type: rest, uri: "{server.uri}", warehouse: "{server.warehouse}"}}\n' + STORE.format(
+            endpoint=server.store.endpoint, key=server.store.access_key, secret=server.store.secret_key)).rstrip()
+        super().__init__(directory, *arguments, **options)
 
 
 @contextlib.contextmanager
