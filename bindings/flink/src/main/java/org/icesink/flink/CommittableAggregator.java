@@ -6,13 +6,16 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.BooleanSerializer;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.api.common.typeutils.base.StringSerializer;
 import org.apache.flink.api.common.typeutils.base.array.BytePrimitiveArraySerializer;
 import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.apache.flink.runtime.state.StateInitializationContext;
@@ -36,6 +39,9 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * commits): numbers that the table has seen would silence commits. Files of the end of the input have the id after the last
  * checkpoint that was seen here. No other commit has it: of the checkpoints that follow, the first that completes takes these
  * files along and has no others.
+ *
+ * <p>State has the name of the writer too: a job that is started from it, under an id of its own, looks for commits that its
+ * predecessor made after that state.
  */
 final class CommittableAggregator extends AbstractStreamOperator<CommittableMessage<IcesinkCommittable>>
     implements OneInputStreamOperator<CommittableMessage<WriteResult>, CommittableMessage<IcesinkCommittable>>,
@@ -45,6 +51,7 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   private final IcesinkSink.Settings settings;
 
   private transient ListState<Long> baseState;
+  private transient ListState<String> writerState;
   private transient ListState<WriteResult> keptState;
   private transient ListState<Boolean> endedState;
   private transient boolean endedBefore;
@@ -88,15 +95,27 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
     endedState.get().forEach(ended -> endedBefore |= ended);
     lastCheckpointId = context.getRestoredCheckpointId().orElse(0);
     lastDecidedId = lastCheckpointId;
-    startAboveTable();
+    writerState =
+        context
+            .getOperatorStateStore()
+            .getListState(new ListStateDescriptor<>("icesink-writer", StringSerializer.INSTANCE));
+    Set<String> writersBefore = new TreeSet<>();
+    writerState.get().forEach(writersBefore::add);
+    startAboveTable(writersBefore);
     getMetricGroup().gauge("lastCheckpointSize", () -> lastCheckpointBytes);
     getMetricGroup().gauge("pendingFiles", this::countPendingFiles);
   }
 
-  private void startAboveTable() throws IOException {
+  private void startAboveTable(Set<String> writersBefore) throws IOException {
     OptionalLong known;
     try (Session session = Session.open(settings.session())) {
       known = session.token(settings.table(), writer());
+      for (String before : writersBefore) {
+        OptionalLong last = session.token(settings.table(), before);
+        if (!before.equals(writer()) && last.isPresent() && last.getAsLong() > base + lastCheckpointId) {
+          warnOfLaterPast(before);
+        }
+      }
     }
     if (known.isEmpty() || known.getAsLong() <= base + lastCheckpointId) {
       return;
@@ -114,11 +133,15 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
                   + jobId() + " already; start the job with another id, or give the sink another name"));
     }
     base = known.getAsLong() - lastCheckpointId;
+    warnOfLaterPast(writer());
+  }
+
+  private void warnOfLaterPast(String writer) {
     LOG.warn(
         "Table {} knows commits of {} after checkpoint {}, from which this job starts: if these are of a savepoint's later"
             + " past, their rows stay and may come again",
         settings.table(),
-        writer(),
+        writer,
         lastCheckpointId);
   }
 
@@ -126,6 +149,7 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   public void snapshotState(StateSnapshotContext context) throws Exception {
     super.snapshotState(context);
     baseState.update(List.of(base));
+    writerState.update(List.of(writer()));
     keptState.update(results);
     endedState.update(List.of(endedBefore || inputEnded));
   }
