@@ -120,14 +120,19 @@ class RestLake(RestTables, Lake):
             return 0
 
 
+def tables_of(server):
+    """A configuration's lines about a REST catalog and its store, for BrokerLake."""
+    store = STORE.format(endpoint=server.store.endpoint, key=server.store.access_key, secret=server.store.secret_key)
+    return f'catalog: {{type: rest, uri: "{server.uri}", warehouse: "{server.warehouse}"}}\n{store}'.rstrip()
+
+
 class RestBrokerLake(RestTables, BrokerLake):
     """A topic at a broker, tables in a REST catalog."""
 
     def __init__(self, directory, server, *arguments, **options):
         self.server = server
         self.store = server.store
-        self.tables = (f'catalog: {{type: rest, uri: "{server.uri}", warehouse: "{server.warehouse}"}}\n' + STORE.format(
-            endpoint=server.store.endpoint, key=server.store.access_key, secret=server.store.secret_key)).rstrip()
+        self.tables = tables_of(server)
         super().__init__(directory, *arguments, **options)
 
 

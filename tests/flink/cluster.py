@@ -1,7 +1,9 @@
 """A standalone Flink cluster (tools/services/flink.sh), and what its REST interface does."""
 
 import json
+import os
 import pathlib
+import re
 import subprocess
 import time
 import urllib.error
@@ -97,6 +99,22 @@ class Cluster:
         if job_id:
             body["jobId"] = job_id
         return self.call(f"/jars/{self.jar_id}/run", body)["jobid"]
+
+    def run_python(self, program, packages, **variables):
+        """Submit a program of PyFlink from a client of its own; its job's id. Tasks get `packages` with the job."""
+        client = [self.directory / "home/bin/flink", "run", "-d", "-py", program, "-pyfs", ",".join(map(str, packages))]
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("ICEBERG_", "ICESINK_", "KAFKA_", "S3_", "PYTHON"))}
+        done = subprocess.run(client, env={**kept, **variables}, text=True, capture_output=True, timeout=180)
+        found = re.search(r"submitted with JobID ([0-9a-f]{32})", done.stdout)
+        assert done.returncode == 0 and found, done.stdout[-3000:] + done.stderr[-5000:]
+        return found.group(1)
+
+    def taskmanagers_of(self, job):
+        """The processes that run its tasks."""
+        vertices = [vertex["id"] for vertex in self.call(f"/jobs/{job}")["vertices"]]
+        tasks = [task for vertex in vertices for task in self.call(f"/jobs/{job}/vertices/{vertex}")["subtasks"]]
+        ids = {task["taskmanager-id"] for task in tasks}
+        return [process for process in PROCESSES[1:] if any(found in self.log(process) for found in ids)]
 
     def state(self, job):
         found = self.get(f"/jobs/{job}")

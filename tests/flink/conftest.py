@@ -3,6 +3,8 @@
 import concurrent.futures
 import contextlib
 import pathlib
+import shutil
+import subprocess
 import sys
 
 import pytest
@@ -42,6 +44,17 @@ def started_registry(directory):
     # So that the id of the schema is none that a generator would choose.
     registry.register("filler", '{"type": "record", "name": "Filler", "fields": []}')
     return registry
+
+
+@pytest.fixture(scope="session")
+def python_package(tmp_path_factory):
+    """The Python package as an installed wheel, in a folder of its own."""
+    directory = tmp_path_factory.mktemp("python")
+    subprocess.run([sys.executable, ROOT / "bindings/python/make_wheel.py", directory], check=True, timeout=300)
+    (wheel,) = directory.glob("*.whl")
+    installed = directory / "installed"
+    shutil.unpack_archive(wheel, installed, "zip")
+    return installed
 
 
 @pytest.fixture(scope="session")

@@ -31,10 +31,12 @@ install() {
 configure() {
     directory=$1
     shift
-    mkdir -p "$directory/home/lib" "$directory/home/conf"
+    mkdir -p "$directory/home/lib" "$directory/home/opt" "$directory/home/conf"
     distribution=$(find "$python/lib" -maxdepth 3 -path '*/site-packages/pyflink')
     cp -r "$distribution/bin" "$directory/home/bin"
-    ln -s "$distribution/opt" "$distribution/plugins" "$directory/home/"
+    ln -s "$distribution/plugins" "$directory/home/"
+    # Links of their own: Flink looks for its Python jar in opt/ and follows no link to a folder.
+    ln -s "$distribution"/opt/*.jar "$directory/home/opt/"
     ln -s "$distribution"/lib/*.jar "$jars"/*.jar "$@" "$directory/home/lib/"
     # What Flink's own file opens of the JDK.
     opens=$(sed -n 's/^ *all: //p' "$distribution/conf/config.yaml")
