@@ -5,6 +5,7 @@ import pathlib
 import signal
 import time
 
+from broker_lake import BrokerLake
 from lake import TOPIC, Lake
 from object_store import ObjectStore
 from services import script
@@ -117,6 +118,22 @@ class RestLake(RestTables, Lake):
             return self.table("health_data_raw").scan(selected_fields=("sample_id",)).count()
         except NoSuchTableError:
             return 0
+
+
+def tables_of(server):
+    """A configuration's lines about a REST catalog and its store, for BrokerLake."""
+    store = STORE.format(endpoint=server.store.endpoint, key=server.store.access_key, secret=server.store.secret_key)
+    return f'catalog: {{type: rest, uri: "{server.uri}", warehouse: "{server.warehouse}"}}\n{store}'.rstrip()
+
+
+class RestBrokerLake(RestTables, BrokerLake):
+    """A topic at a broker, tables in a REST catalog."""
+
+    def __init__(self, directory, server, *arguments, **options):
+        self.server = server
+        self.store = server.store
+        self.tables = tables_of(server)
+        super().__init__(directory, *arguments, **options)
 
 
 @contextlib.contextmanager

@@ -6,8 +6,7 @@ import signal
 import time
 
 import pytest
-from broker_lake import BrokerLake
-from catalogs import STORE, RestTables, deployment
+from catalogs import RestBrokerLake, deployment
 from lake import TEST_ALL
 from services import Broker, Registry
 from trouble import Trouble, torture_beside_a_producer
@@ -15,17 +14,6 @@ from trouble import Trouble, torture_beside_a_producer
 KILLS = int(os.environ.get("KILLS", "0")) or (600 if TEST_ALL else 60)
 WEIGHTS = {"kill": 100, "sleep": 8, "restart_broker": 2, "silence_registry": 2, "silence_catalog": 4, "silence_store": 4,
            "restart_store": 2}
-
-
-class RestBrokerLake(RestTables, BrokerLake):
-    """A topic at a broker, tables in a REST catalog."""
-
-    def __init__(self, directory, server, *arguments, **options):
-        self.server = server
-        self.store = server.store
-        self.tables = (f'catalog: {{type: rest, uri: "{server.uri}", warehouse: "{server.warehouse}"}}\n' + STORE.format(
-            endpoint=server.store.endpoint, key=server.store.access_key, secret=server.store.secret_key)).rstrip()
-        super().__init__(directory, *arguments, **options)
 
 
 class RestTrouble(Trouble):

@@ -13,12 +13,10 @@ from conftest import ROOT, Lake
 
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
-from broker_lake import BrokerLake, interleaved, table_rows  # noqa: E402
+from broker_lake import table_rows  # noqa: E402
+from health_lake import MESSAGES, HealthLake  # noqa: E402
 from pyflink_host import Flink, installed, make_jar  # noqa: E402
 from services import Broker, Registry  # noqa: E402
-
-PARTITIONS = 3
-MESSAGES = 3000
 
 
 @pytest.fixture(scope="module")
@@ -40,39 +38,6 @@ def services(tmp_path_factory):
     yield broker, registry
     broker.stop()
     registry.stop()
-
-
-class HealthLake(BrokerLake):
-    """A topic of health messages with a ledger, and the two tables, empty."""
-
-    def __init__(self, directory, services, topic):
-        broker, registry = services
-        super().__init__(directory, broker, registry, topic, partitions=PARTITIONS, bad=5, seed=11)
-        self.messages = interleaved(self.prepare(MESSAGES))
-        broker.create_topic(topic, PARTITIONS)
-        self.run("init", "icesink.yaml")
-        self.variables = {
-            "ICEBERG_CATALOG_TYPE": "sqlite",
-            "ICEBERG_CATALOG_NAME": "health_catalog",
-            "ICEBERG_CATALOG_URI": str(self.directory / "catalog.db"),
-            "ICEBERG_WAREHOUSE": str(self.directory / "warehouse"),
-            "KAFKA_BROKERS": broker.address,
-            "KAFKA_TOPIC": topic,
-            "KAFKA_GROUP_ID": f"{topic}-flink",
-            "SCHEMA_REGISTRY_URL": registry.url,
-        }
-
-    def produce(self, start, stop):
-        self.broker.produce(self.topic, self.messages[start:stop])
-
-    def offsets(self):
-        return self.broker.group_offsets(f"{self.topic}-flink", self.topic, PARTITIONS)
-
-    def assert_rows(self):
-        rows, _ = self.expected()
-        found, _ = self.actual()
-        assert len(found) == len(rows) > MESSAGES
-        assert found == rows
 
 
 def without_index(dead):

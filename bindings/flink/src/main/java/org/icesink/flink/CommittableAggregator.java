@@ -6,13 +6,16 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.BooleanSerializer;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.api.common.typeutils.base.StringSerializer;
 import org.apache.flink.api.common.typeutils.base.array.BytePrimitiveArraySerializer;
 import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.apache.flink.runtime.state.StateInitializationContext;
@@ -38,6 +41,9 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * commits): numbers that the table has seen would silence commits. Files of the end of the input have the id after the last
  * checkpoint that was seen here. No other commit has it: of the checkpoints that follow, the first that completes takes these
  * files along and has no others.
+ *
+ * <p>State has the name of the writer too: a job that is started from it, under an id of its own, looks for commits that its
+ * predecessor made after that state.
  */
 final class CommittableAggregator extends AbstractStreamOperator<CommittableMessage<IcesinkCommittable>>
     implements OneInputStreamOperator<CommittableMessage<WriteResult>, CommittableMessage<IcesinkCommittable>>,
@@ -47,6 +53,7 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   private final CommitTarget target;
 
   private transient ListState<Long> baseState;
+  private transient ListState<String> writerState;
   private transient ListState<WriteResult> keptState;
   private transient ListState<Boolean> endedState;
   private transient boolean endedBefore;
@@ -105,12 +112,23 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
     endedState.get().forEach(ended -> endedBefore |= ended);
     lastCheckpointId = context.getRestoredCheckpointId().orElse(0);
     lastDecidedId = lastCheckpointId;
-    startAboveTable();
+    writerState =
+        context
+            .getOperatorStateStore()
+            .getListState(new ListStateDescriptor<>("icesink-writer", StringSerializer.INSTANCE));
+    Set<String> writersBefore = new TreeSet<>();
+    writerState.get().forEach(writersBefore::add);
+    startAboveTable(writersBefore);
     getMetricGroup().gauge("lastCheckpointSize", () -> lastCheckpointBytes);
     getMetricGroup().gauge("pendingFiles", this::countPendingFiles);
   }
 
-  private void startAboveTable() throws IOException {
+  private void startAboveTable(Set<String> writersBefore) throws IOException {
+    for (String before : writersBefore) {
+      if (!before.equals(writer()) && target.number(before).orElse(0) > base + lastCheckpointId) {
+        warnOfLaterPast(before);
+      }
+    }
     OptionalLong known = target.number(writer());
     if (known.isEmpty() || known.getAsLong() <= base + lastCheckpointId) {
       return;
@@ -129,6 +147,11 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
                   + jobId() + " already; start the job with another id, or give the sink another name"));
     }
     base = known.getAsLong() - lastCheckpointId;
+    warnOfLaterPast(writer());
+  }
+
+  // Where the table has a position, that decides, and a commit from an older state is refused.
+  private void warnOfLaterPast(String writer) {
     if (target.hasPosition()) {
       return;
     }
@@ -136,7 +159,7 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
         "Table {} knows commits of {} after checkpoint {}, from which this job starts: if these are of a savepoint's later"
             + " past, their rows stay and may come again",
         target.table(),
-        writer(),
+        writer,
         lastCheckpointId);
   }
 
@@ -144,6 +167,7 @@ final class CommittableAggregator extends AbstractStreamOperator<CommittableMess
   public void snapshotState(StateSnapshotContext context) throws Exception {
     super.snapshotState(context);
     baseState.update(List.of(base));
+    writerState.update(List.of(writer()));
     keptState.update(results);
     endedState.update(List.of(endedBefore || inputEnded));
   }
