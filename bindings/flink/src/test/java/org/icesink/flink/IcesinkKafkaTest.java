@@ -364,7 +364,7 @@ final class IcesinkKafkaTest {
 
   // Where a job begins ------------------------------------------------------------------------------------------------
 
-  private static void run(HealthTopics.Topic topic, IcesinkKafka sink) throws Exception {
+  private static void run(IcesinkKafka sink) throws Exception {
     StreamExecutionEnvironment environment = Cluster.streaming(2, c -> {});
     sink.addTo(environment);
     environment.execute();
@@ -380,7 +380,7 @@ final class IcesinkKafkaTest {
   void recordsThatWereRemovedStopTheJobOrAreCounted() throws Exception {
     HealthTopics.Topic topic = topics.create("gap", 2, 600, 7);
     topic.call("produce", 0, 200);
-    run(topic, topic.sink().bounded(true).build());
+    run(topic.sink().bounded(true).build());
     topic.call("produce", 200, 600);
     topic.call("delete_records", 1, 150);
     assertStops(
@@ -388,7 +388,7 @@ final class IcesinkKafkaTest {
         "topic gap, partition 1: the table's position is 100, the log begins at 150; 50 records were removed before they"
             + " were read; set on_gap: skip");
     assertEquals(200, topic.position());
-    run(topic, topic.sink().setting("on_gap", "skip").bounded(true).build());
+    run(topic.sink().setting("on_gap", "skip").bounded(true).build());
     assertEquals(600, topic.position());
     assertEquals(550, topic.call("audit").get("records").asInt());
   }
@@ -397,7 +397,7 @@ final class IcesinkKafkaTest {
   void aTopicThatWasRecreatedStopsTheJobUntilTheProgramCorrects() throws Exception {
     HealthTopics.Topic topic = topics.create("recreated", 3, 600, 8);
     topic.call("produce", 0, 300);
-    run(topic, topic.sink().bounded(true).build());
+    run(topic.sink().bounded(true).build());
     topic.call("recreate", 2);
     String byProgram = "icesink run --until-end with it, once";
     assertStops(job(topic.sink().build()), "topic recreated has no partition 2", "position is 100", byProgram);
@@ -406,9 +406,23 @@ final class IcesinkKafkaTest {
         job(topic.sink().build()), "the table's position is 100, the log ends at 0", "was recreated", byProgram);
     topic.call("program", "--on_reset=earliest");
     topic.call("produce", 0, 300);
-    run(topic, topic.sink().bounded(true).build());
+    run(topic.sink().bounded(true).build());
     assertEquals(300, topic.position());
     topic.call("audit");
+  }
+
+  @Test
+  void aTableThatWasRolledBackStopsTheJobUntilTheProgramCorrects() throws Exception {
+    HealthTopics.Topic topic = topics.create("rolled-back", 2, 900, 15);
+    for (int run = 0; run < 2; run++) {
+      topic.call("produce", 300 * run, 300 * (run + 1));
+      run(topic.sink().bounded(true).build());
+    }
+    topic.call("roll_back");
+    topic.call("produce", 600, 900);
+    assertStops(job(topic.sink().build()), "table health_db.health_data_raw was rolled back", "on_rollback");
+    topic.call("program", "--on_rollback=rewind");
+    topic.call("check");
   }
 
   @Test
@@ -425,12 +439,12 @@ final class IcesinkKafkaTest {
     cancel(job);
     assertEquals(400, topic.call("audit").get("records").asInt());
     // From here on the table's position counts, whatever is said.
-    run(topic, topic.sink().start(IcesinkKafka.Start.EARLIEST).bounded(true).build());
+    run(topic.sink().start(IcesinkKafka.Start.EARLIEST).bounded(true).build());
     assertEquals(400, topic.call("audit").get("records").asInt());
 
     HealthTopics.Topic committed = topics.create("committed", 2, 600, 9);
     committed.call("produce", 0, 600);
-    run(committed, committed.sink().bounded(true).start(IcesinkKafka.Start.COMMITTED).build());
+    run(committed.sink().bounded(true).start(IcesinkKafka.Start.COMMITTED).build());
     committed.call("check");
   }
 
