@@ -61,6 +61,12 @@ class Topic(BrokerLake):
         """The program itself, up to the end of the topic."""
         self.run("run", "icesink.yaml", "--until-end", *flags)
 
+    def roll_back(self):
+        """Both tables to their first snapshot with rows."""
+        for name in ("health_data_raw", "health_data_errors"):
+            table = self.table(name)
+            table.manage_snapshots().rollback_to_snapshot(table.snapshots()[0].snapshot_id).commit()
+
     def expect(self):
         rows, dead = self.expected()
         return {"rows": len(rows), "dead_letters": len(dead)}

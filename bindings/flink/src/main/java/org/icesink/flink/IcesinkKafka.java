@@ -121,9 +121,7 @@ public final class IcesinkKafka {
   public DataStreamSink<byte[]> addTo(StreamExecutionEnvironment environment) {
     String uid = "icesink kafka source " + settings.name();
     DataStream<KafkaRecord> records =
-        environment
-            .fromSource(source(), WatermarkStrategy.noWatermarks(), uid)
-            .uid(uid);
+        environment.fromSource(source(), WatermarkStrategy.noWatermarks(), uid).uid(uid);
     return attach(records, true);
   }
 
@@ -134,7 +132,8 @@ public final class IcesinkKafka {
    */
   public Source<KafkaRecord, ?, ?> source() {
     if (topics.isEmpty() == (pattern == null)) {
-      throw new IllegalArgumentException("a source needs topics or a topic pattern, and has " + (pattern == null ? "none" : "both"));
+      throw new IllegalArgumentException(
+          "a source needs topics or a topic pattern, and has " + (pattern == null ? "none" : "both"));
     }
     if (!properties.containsKey("bootstrap.servers")) {
       throw new IllegalArgumentException("a source needs source.kafka.brokers, or Kafka's bootstrap.servers");
@@ -153,9 +152,17 @@ public final class IcesinkKafka {
   }
 
   private DataStreamSink<byte[]> attach(DataStream<KafkaRecord> records, boolean atPosition) {
-    checkOrder(records);
-    int parallelism = records.getParallelism();
     String uid = "icesink kafka " + settings.name();
+    return parts(records, atPosition)
+        .sinkTo(sink())
+        .name(uid)
+        .uid(uid)
+        .setParallelism(records.getParallelism());
+  }
+
+  /** The parts that are committed with each checkpoint, as {@link WriteResult}s. */
+  DataStream<byte[]> parts(DataStream<KafkaRecord> records, boolean atPosition) {
+    checkOrder(records);
     SingleOutputStreamOperator<byte[]> parts =
         records
             // Said, and not left to chance: Flink refuses another parallelism that somebody sets later.
@@ -165,9 +172,13 @@ public final class IcesinkKafka {
                 PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO,
                 new PartOperator(settings, atPosition))
             .uid("icesink kafka writer " + settings.name())
-            .setParallelism(parallelism);
+            .setParallelism(records.getParallelism());
     ((PhysicalTransformation<byte[]>) parts.getTransformation()).setChainingStrategy(ChainingStrategy.ALWAYS);
-    return parts.sinkTo(new PartSink(settings)).name(uid).uid(uid).setParallelism(parallelism);
+    return parts;
+  }
+
+  PartSink sink() {
+    return new PartSink(settings);
   }
 
   private void checkOrder(DataStream<KafkaRecord> records) {

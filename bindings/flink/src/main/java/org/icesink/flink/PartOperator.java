@@ -10,9 +10,7 @@ import org.apache.flink.api.common.typeutils.base.array.BytePrimitiveArraySerial
 import org.apache.flink.core.io.SimpleVersionedSerialization;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.MetricGroup;
-import org.apache.flink.metrics.groups.SinkWriterMetricGroup;
 import org.apache.flink.runtime.execution.SuppressRestartsException;
-import org.apache.flink.runtime.metrics.groups.InternalSinkWriterMetricGroup;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
@@ -63,6 +61,7 @@ final class PartOperator extends AbstractStreamOperator<byte[]>
   private transient PartWriter.Counts finished;
   private transient volatile PartWriter.Counts counts;
   private transient volatile long lastCheckpointBytes;
+  private transient Counter recordsOut;
   private transient Counter recordsSend;
   private transient Counter bytesSend;
   private transient Counter recordErrors;
@@ -101,11 +100,12 @@ final class PartOperator extends AbstractStreamOperator<byte[]>
   private void registerMetrics() {
     finished = PartWriter.Counts.NONE;
     counts = PartWriter.Counts.NONE;
-    SinkWriterMetricGroup sink = InternalSinkWriterMetricGroup.wrap(getMetricGroup());
-    recordsSend = sink.getNumRecordsSendCounter();
-    bytesSend = sink.getNumBytesSendCounter();
-    recordErrors = sink.getNumRecordsOutErrorsCounter();
+    // Names of Flink's sinks. Its own numRecordsOut counts the parts, too.
     MetricGroup group = getMetricGroup();
+    recordsOut = getMetricGroup().getIOMetricGroup().getNumRecordsOutCounter();
+    recordsSend = group.counter("numRecordsSend");
+    bytesSend = group.counter("numBytesSend");
+    recordErrors = group.counter("numRecordsOutErrors");
     group.gauge("lastCheckpointSize", () -> lastCheckpointBytes);
     group.gauge("records", () -> counts.records);
     group.gauge("rows", () -> counts.rows);
@@ -175,6 +175,7 @@ final class PartOperator extends AbstractStreamOperator<byte[]>
     batch.clear();
     PartWriter.Counts before = counts;
     counts = writer.counts();
+    recordsOut.inc(counts.rows - before.rows);
     recordsSend.inc(counts.rows - before.rows);
     recordErrors.inc(counts.deadLetters - before.deadLetters);
   }

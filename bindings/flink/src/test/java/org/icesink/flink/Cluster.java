@@ -1,8 +1,21 @@
 package org.icesink.flink;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Comparator;
+import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.apache.flink.api.common.JobID;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.Metric;
+import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.testutils.InMemoryReporter;
 import org.apache.flink.runtime.testutils.MiniClusterResourceConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -45,5 +58,53 @@ final class Cluster {
     configuration.setString("restart-strategy.type", "fixed-delay");
     configuration.setString("restart-strategy.fixed-delay.attempts", "1000");
     configuration.setString("restart-strategy.fixed-delay.delay", "10 ms");
+  }
+
+  /** Checkpoints each 50 ms, and restarts without end. */
+  static StreamExecutionEnvironment streaming(int parallelism, Consumer<Configuration> more) {
+    return environment(
+        parallelism,
+        configuration -> {
+          checkpoints(configuration, Duration.ofMillis(50));
+          restarts(configuration);
+          more.accept(configuration);
+        });
+  }
+
+  static StreamExecutionEnvironment restored(int parallelism, String savepoint) {
+    return streaming(parallelism, c -> c.setString("execution.state-recovery.path", savepoint));
+  }
+
+  static String newestCheckpoint(Path checkpoints) throws IOException {
+    try (Stream<Path> files = Files.walk(checkpoints)) {
+      return files
+          .filter(file -> file.endsWith("_metadata"))
+          .map(Path::getParent)
+          .max(Comparator.comparingInt(d -> Integer.parseInt(d.getFileName().toString().substring("chk-".length()))))
+          .orElseThrow()
+          .toUri()
+          .toString();
+    }
+  }
+
+  /** What all subtasks of an operator have in a metric. */
+  static long sum(InMemoryReporter reporter, JobID job, String operator, String name) {
+    long sum = 0;
+    int found = 0;
+    for (Map.Entry<MetricGroup, Map<String, Metric>> group : reporter.getMetricsByGroup().entrySet()) {
+      Map<String, String> variables = group.getKey().getAllVariables();
+      Metric metric = group.getValue().get(name);
+      if (metric != null
+          && job.toString().equals(variables.get("<job_id>"))
+          && variables.getOrDefault("<operator_name>", "").endsWith(operator)) {
+        found++;
+        sum +=
+            metric instanceof Counter
+                ? ((Counter) metric).getCount()
+                : ((Number) ((Gauge<?>) metric).getValue()).longValue();
+      }
+    }
+    assertTrue(found > 0, "no metric " + name + " of " + operator);
+    return sum;
   }
 }

@@ -7,47 +7,26 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.Collection;
-import java.util.Comparator;
 import java.util.HashSet;
-import java.util.Map;
-import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Consumer;
 import java.util.stream.LongStream;
-import java.util.stream.Stream;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.api.connector.sink2.Committer;
-import org.apache.flink.api.connector.sink2.CommitterInitContext;
-import org.apache.flink.api.connector.sink2.SupportsCommitter;
-import org.apache.flink.api.connector.sink2.WriterInitContext;
 import org.apache.flink.api.connector.source.Boundedness;
 import org.apache.flink.api.connector.source.lib.NumberSequenceSource;
 import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
-import org.apache.flink.configuration.Configuration;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.core.execution.SavepointFormatType;
-import org.apache.flink.core.io.SimpleVersionedSerializer;
-import org.apache.flink.metrics.Counter;
-import org.apache.flink.metrics.Gauge;
-import org.apache.flink.metrics.Metric;
-import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.testutils.InMemoryReporter;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
-import org.apache.flink.streaming.api.connector.sink2.CommittableMessage;
-import org.apache.flink.streaming.api.connector.sink2.SupportsPreCommitTopology;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.table.api.DataTypes;
@@ -60,7 +39,6 @@ import org.apache.flink.table.types.DataType;
 import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.apache.flink.types.Row;
-import org.apache.flink.util.IOUtils;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -82,47 +60,15 @@ final class ExactlyOnceTest {
                   DataTypes.FIELD("text", DataTypes.STRING()))
               .getLogicalType();
 
-  /** What the parts of the job that runs, all in this JVM, agree on. */
-  private static final class Trouble {
-    private static final int ROWS_BETWEEN_MIN = 1000;
-    private final Random random;
-    private final int failuresMax;
-    private int failures;
-    private int rowsToNext;
-
-    Trouble(long seed, int failuresMax) {
-      this.random = new Random(seed);
-      this.failuresMax = failuresMax;
-      this.rowsToNext = next();
-    }
-
-    private int next() {
-      return ROWS_BETWEEN_MIN + random.nextInt(5000);
-    }
-
-    synchronized void row() {
-      if (failures < failuresMax && --rowsToNext == 0) {
-        failures++;
-        rowsToNext = next();
-        throw new IllegalStateException("injected failure " + failures);
-      }
-    }
-  }
-
   private static volatile Trouble trouble;
-  private static final AtomicInteger COMMITS_TO_FAIL = new AtomicInteger();
-  private static final AtomicInteger COMMITS = new AtomicInteger();
-  private static volatile boolean refuseCommits;
 
   @TempDir Path directory;
   private Lake lake;
 
   @BeforeEach
   void makeTable() throws IcesinkException {
-    trouble = new Trouble(0, 0);
-    COMMITS_TO_FAIL.set(0);
-    COMMITS.set(0);
-    refuseCommits = false;
+    trouble = new Trouble(0, 0, 1000);
+    ForgetfulSink.reset();
     lake = new Lake(directory);
     lake.createTable(TABLE, ROWS);
   }
@@ -154,16 +100,6 @@ final class ExactlyOnceTest {
     return IcesinkSink.builder().table(TABLE).name("test").rowType(ROWS).settings(lake.settings()).build();
   }
 
-  private static StreamExecutionEnvironment streaming(int parallelism, Consumer<Configuration> more) {
-    return Cluster.environment(
-        parallelism,
-        configuration -> {
-          Cluster.checkpoints(configuration, Duration.ofMillis(50));
-          Cluster.restarts(configuration);
-          more.accept(configuration);
-        });
-  }
-
   private static LongStream seeds() {
     return LongStream.rangeClosed(1, "1".equals(System.getenv("ICESINK_TEST_ALL")) ? 30 : 3);
   }
@@ -171,95 +107,39 @@ final class ExactlyOnceTest {
   @ParameterizedTest
   @MethodSource("seeds")
   void failuresLoseAndRepeatNothing(long seed) throws Exception {
-    trouble = new Trouble(seed, 12);
+    trouble = new Trouble(seed, 12, 1000);
     StreamExecutionEnvironment environment =
-        streaming(
+        Cluster.streaming(
             3, c -> c.setString("execution.checkpointing.unaligned.enabled", Boolean.toString(seed % 2 == 0)));
     sink().sinkTo(rows(environment, 60_000, 15_000));
     environment.execute("failures " + seed);
-    assertEquals(12, trouble.failures, "injected failures");
+    assertEquals(12, trouble.failures(), "injected failures");
     JsonNode table = lake.read(TABLE);
     Lake.assertIdsOnce(table, 60_000);
     Lake.assertFlinkSnapshots(table);
     assertTrue(table.get("snapshots").size() > 2, "checkpoints were committed: " + table.get("snapshots").size());
   }
 
-  /** The same sink with a committer that fails after it has committed, as a process may that dies before it says so. */
-  private static final class ForgetfulSink extends FlinkLine.BaseSink<RowData>
-      implements SupportsCommitter<IcesinkCommittable>, SupportsPreCommitTopology<WriteResult, IcesinkCommittable> {
-    private static final long serialVersionUID = 1L;
-    private final IcesinkSink sink;
-
-    ForgetfulSink(IcesinkSink sink) {
-      this.sink = sink;
-    }
-
-    @Override
-    public IcesinkSinkWriter createWriter(WriterInitContext context) throws IOException {
-      return sink.createWriter(context);
-    }
-
-    @Override
-    public Committer<IcesinkCommittable> createCommitter(CommitterInitContext context) {
-      Committer<IcesinkCommittable> committer = sink.createCommitter(context);
-      return new Committer<IcesinkCommittable>() {
-        @Override
-        public void commit(Collection<CommitRequest<IcesinkCommittable>> requests)
-            throws IOException, InterruptedException {
-          if (refuseCommits) {
-            throw new IOException("injected failure before a commit");
-          }
-          committer.commit(requests);
-          COMMITS.addAndGet(requests.size());
-          if (!requests.isEmpty() && COMMITS_TO_FAIL.getAndDecrement() > 0) {
-            throw new IOException("injected failure after a commit");
-          }
-        }
-
-        @Override
-        public void close() throws IOException {
-          IOUtils.closeQuietly(committer);
-        }
-      };
-    }
-
-    @Override
-    public SimpleVersionedSerializer<IcesinkCommittable> getCommittableSerializer() {
-      return sink.getCommittableSerializer();
-    }
-
-    @Override
-    public DataStream<CommittableMessage<IcesinkCommittable>> addPreCommitTopology(
-        DataStream<CommittableMessage<WriteResult>> results) {
-      return sink.addPreCommitTopology(results);
-    }
-
-    @Override
-    public SimpleVersionedSerializer<WriteResult> getWriteResultSerializer() {
-      return sink.getWriteResultSerializer();
-    }
-  }
-
   @Test
   void aCommitThatIsNotRememberedIsNotRepeated() throws Exception {
-    COMMITS_TO_FAIL.set(5);
-    StreamExecutionEnvironment environment = streaming(2, c -> {});
-    rows(environment, 20_000, 10_000).sinkTo(new ForgetfulSink(sink())).uid("sink");
+    ForgetfulSink.COMMITS_TO_FAIL.set(5);
+    StreamExecutionEnvironment environment = Cluster.streaming(2, c -> {});
+    rows(environment, 20_000, 10_000).sinkTo(new ForgetfulSink<>(sink())).uid("sink");
     environment.execute("forgetful committer");
-    assertTrue(COMMITS_TO_FAIL.get() <= 0, "every failure took place");
+    assertTrue(ForgetfulSink.COMMITS_TO_FAIL.get() <= 0, "every failure took place");
     JsonNode table = lake.read(TABLE);
     Lake.assertIdsOnce(table, 20_000);
     Lake.assertFlinkSnapshots(table);
     assertTrue(
-        table.get("snapshots").size() <= COMMITS.get() - 5,
-        table.get("snapshots").size() + " snapshots of " + COMMITS.get() + " commits, 5 of them repeated");
+        table.get("snapshots").size() <= ForgetfulSink.COMMITS.get() - 5,
+        table.get("snapshots").size() + " snapshots of " + ForgetfulSink.COMMITS.get() + " commits, 5 of them repeated");
   }
 
   @Test
   void aSavepointGoesOnWithOtherParallelism() throws Exception {
     int count = 100_000;
     String savepoint;
-    StreamExecutionEnvironment first = streaming(2, c -> {});
+    StreamExecutionEnvironment first = Cluster.streaming(2, c -> {});
     sink().sinkTo(rows(first, count, 8_000));
     JobClient job = first.executeAsync("before the savepoint");
     waitForSnapshots(3);
@@ -272,7 +152,7 @@ final class ExactlyOnceTest {
 
     for (int parallelism : new int[] {4, 1}) {
       // A restore of its own for each would append twice: the second starts where the first stopped.
-      StreamExecutionEnvironment next = restored(parallelism, savepoint);
+      StreamExecutionEnvironment next = Cluster.restored(parallelism, savepoint);
       sink().sinkTo(rows(next, count, parallelism == 4 ? 8_000 : 0));
       JobClient restored = next.executeAsync("after the savepoint");
       if (parallelism == 4) {
@@ -303,9 +183,9 @@ final class ExactlyOnceTest {
   void whatAnEarlierJobLeftIsCommittedUnderItsId() throws Exception {
     int count = 20_000;
     Path checkpoints = directory.resolve("checkpoints");
-    refuseCommits = true;
+    ForgetfulSink.refuseCommits = true;
     StreamExecutionEnvironment first =
-        streaming(
+        Cluster.streaming(
             2,
             c -> {
               c.setString("restart-strategy.type", "none");
@@ -313,14 +193,14 @@ final class ExactlyOnceTest {
               c.setString("execution.checkpointing.storage", "filesystem");
               c.setString("execution.checkpointing.externalized-checkpoint-retention", "RETAIN_ON_CANCELLATION");
             });
-    rows(first, count, 8_000).sinkTo(new ForgetfulSink(sink())).uid("sink");
+    rows(first, count, 8_000).sinkTo(new ForgetfulSink<>(sink())).uid("sink");
     JobClient job = first.executeAsync("never commits");
     assertThrows(ExecutionException.class, () -> job.getJobExecutionResult().get(60, TimeUnit.SECONDS));
     assertEquals(0, snapshots());
 
-    refuseCommits = false;
-    StreamExecutionEnvironment next = restored(3, newestCheckpoint(checkpoints));
-    rows(next, count, 0).sinkTo(new ForgetfulSink(sink())).uid("sink");
+    ForgetfulSink.refuseCommits = false;
+    StreamExecutionEnvironment next = Cluster.restored(3, Cluster.newestCheckpoint(checkpoints));
+    rows(next, count, 0).sinkTo(new ForgetfulSink<>(sink())).uid("sink");
     JobID nextJob = next.execute("commits").getJobID();
     JsonNode table = lake.read(TABLE);
     Lake.assertIdsOnce(table, count);
@@ -330,36 +210,24 @@ final class ExactlyOnceTest {
     assertEquals(nextJob.toString(), table.get("snapshots").get(last).get("flink.job-id").asText());
   }
 
-  private static String newestCheckpoint(Path checkpoints) throws IOException {
-    try (Stream<Path> files = Files.walk(checkpoints)) {
-      return files
-          .filter(file -> file.endsWith("_metadata"))
-          .map(Path::getParent)
-          .max(Comparator.comparingInt(d -> Integer.parseInt(d.getFileName().toString().substring("chk-".length()))))
-          .orElseThrow()
-          .toUri()
-          .toString();
-    }
-  }
-
   @Test
   void anOverwriteIsOneCommitThroughFailures() throws Exception {
-    StreamExecutionEnvironment before = streaming(1, c -> {});
+    StreamExecutionEnvironment before = Cluster.streaming(1, c -> {});
     sink().sinkTo(rows(before, 100, 0));
     before.execute("what is replaced");
     int snapshots = snapshots();
 
-    trouble = new Trouble(5, 3);
-    StreamExecutionEnvironment environment = streaming(2, c -> {});
+    trouble = new Trouble(5, 3, 1000);
+    StreamExecutionEnvironment environment = Cluster.streaming(2, c -> {});
     IcesinkSink overwriting = overwriting();
     overwriting.sinkTo(rows(environment, 20_000, 10_000));
     environment.execute("overwrite");
-    assertEquals(3, trouble.failures, "injected failures");
+    assertEquals(3, trouble.failures(), "injected failures");
     JsonNode table = lake.read(TABLE);
     Lake.assertIdsOnce(table, 20_000);
     assertEquals(snapshots + 1, table.get("snapshots").size());
 
-    StreamExecutionEnvironment unbounded = streaming(1, c -> {});
+    StreamExecutionEnvironment unbounded = Cluster.streaming(1, c -> {});
     DataStream<RowData> endless =
         unbounded
             .fromSource(new NumberSequenceSource(0, 1) {
@@ -374,10 +242,6 @@ final class ExactlyOnceTest {
             .returns(InternalTypeInfo.of(ROWS));
     IllegalStateException error = assertThrows(IllegalStateException.class, () -> overwriting.sinkTo(endless));
     assertTrue(error.getMessage().contains("has no end"), error.getMessage());
-  }
-
-  private static StreamExecutionEnvironment restored(int parallelism, String savepoint) {
-    return streaming(parallelism, c -> c.setString("execution.state-recovery.path", savepoint));
   }
 
   private int snapshots() throws IOException {
@@ -407,11 +271,11 @@ final class ExactlyOnceTest {
   /** The job goes back to its last checkpoint, after which the input ends a second time, with nothing in it. */
   @Test
   void anOverwriteThatIsNotRememberedDoesNotEmptyTheTable() throws Exception {
-    COMMITS_TO_FAIL.set(1);
-    StreamExecutionEnvironment environment = streaming(2, c -> {});
-    rows(environment, 5_000, 10_000).sinkTo(new ForgetfulSink(overwriting())).uid("sink");
+    ForgetfulSink.COMMITS_TO_FAIL.set(1);
+    StreamExecutionEnvironment environment = Cluster.streaming(2, c -> {});
+    rows(environment, 5_000, 10_000).sinkTo(new ForgetfulSink<>(overwriting())).uid("sink");
     environment.execute("forgetful overwrite");
-    assertEquals(2, COMMITS.get(), "the commit, and its repetition");
+    assertEquals(2, ForgetfulSink.COMMITS.get(), "the commit, and its repetition");
     JsonNode table = lake.read(TABLE);
     Lake.assertIdsOnce(table, 5_000);
     assertEquals(1, table.get("snapshots").size());
@@ -422,7 +286,7 @@ final class ExactlyOnceTest {
     DataType type =
         DataTypes.ROW(
             DataTypes.FIELD("id", DataTypes.BIGINT().notNull()), DataTypes.FIELD("text", DataTypes.STRING()));
-    StreamExecutionEnvironment environment = streaming(2, c -> {});
+    StreamExecutionEnvironment environment = Cluster.streaming(2, c -> {});
     DataStream<Row> rows =
         environment
             .fromSource(new NumberSequenceSource(0, 999), WatermarkStrategy.noWatermarks(), "numbers")
@@ -445,7 +309,7 @@ final class ExactlyOnceTest {
   @Test
   void aJobThatWaitsForTheCatalogIsCancelled() throws Exception {
     try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
-      StreamExecutionEnvironment environment = streaming(2, c -> {});
+      StreamExecutionEnvironment environment = Cluster.streaming(2, c -> {});
       IcesinkSink.builder()
           .table(TABLE)
           .rowType(ROWS)
@@ -489,7 +353,7 @@ final class ExactlyOnceTest {
 
   @Test
   void checkpointsWithoutRowsMakeNoSnapshot() throws Exception {
-    StreamExecutionEnvironment environment = streaming(2, c -> {});
+    StreamExecutionEnvironment environment = Cluster.streaming(2, c -> {});
     // 20 rows a second, checkpoints every 50 ms: most have nothing.
     sink().sinkTo(rows(environment, 20, 20));
     JobID job = environment.execute("slow").getJobID();
@@ -497,36 +361,15 @@ final class ExactlyOnceTest {
     Lake.assertIdsOnce(table, 20);
     Lake.assertFlinkSnapshots(table);
 
-    assertEquals(20, sum(job, "Writer", "numRecordsSend"));
-    assertTrue(sum(job, "Writer", "numRecordsOut") >= 20);
-    assertEquals(0, sum(job, "Writer", "numRecordsSendErrors"));
-    assertEquals(0, sum(job, "Writer", "numRecordsOutErrors"));
-    assertEquals(0, sum(job, "Writer", "numRecordsFailed"));
-    assertTrue(sum(job, "Writer", "numBytesSend") > 20);
-    assertTrue(sum(job, "Committer", "commitDuration") > 0);
-    assertEquals(0, sum(job, "Committer", "pendingFiles"), "everything was committed");
-    assertEquals(0, sum(job, "aggregator", "pendingFiles"), "everything went on");
-    assertTrue(sum(job, "aggregator", "lastCheckpointSize") >= 0);
-  }
-
-  /** What all subtasks of an operator have in a metric. */
-  private static long sum(JobID job, String operator, String name) {
-    long sum = 0;
-    int found = 0;
-    for (Map.Entry<MetricGroup, Map<String, Metric>> group : METRICS.getMetricsByGroup().entrySet()) {
-      Map<String, String> variables = group.getKey().getAllVariables();
-      Metric metric = group.getValue().get(name);
-      if (metric != null
-          && job.toString().equals(variables.get("<job_id>"))
-          && variables.getOrDefault("<operator_name>", "").endsWith(operator)) {
-        found++;
-        sum +=
-            metric instanceof Counter
-                ? ((Counter) metric).getCount()
-                : ((Number) ((Gauge<?>) metric).getValue()).longValue();
-      }
-    }
-    assertTrue(found > 0, "no metric " + name + " of " + operator);
-    return sum;
+    assertEquals(20, Cluster.sum(METRICS, job, "Writer", "numRecordsSend"));
+    assertTrue(Cluster.sum(METRICS, job, "Writer", "numRecordsOut") >= 20);
+    assertEquals(0, Cluster.sum(METRICS, job, "Writer", "numRecordsSendErrors"));
+    assertEquals(0, Cluster.sum(METRICS, job, "Writer", "numRecordsOutErrors"));
+    assertEquals(0, Cluster.sum(METRICS, job, "Writer", "numRecordsFailed"));
+    assertTrue(Cluster.sum(METRICS, job, "Writer", "numBytesSend") > 20);
+    assertTrue(Cluster.sum(METRICS, job, "Committer", "commitDuration") > 0);
+    assertEquals(0, Cluster.sum(METRICS, job, "Committer", "pendingFiles"), "everything was committed");
+    assertEquals(0, Cluster.sum(METRICS, job, "aggregator", "pendingFiles"), "everything went on");
+    assertTrue(Cluster.sum(METRICS, job, "aggregator", "lastCheckpointSize") >= 0);
   }
 }

@@ -1,6 +1,7 @@
 package org.icesink.flink;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -11,6 +12,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
@@ -47,22 +51,33 @@ final class HealthTopics implements AutoCloseable {
           .setting("source.kafka.discovery_interval", "100ms");
     }
 
+    /** Waits until the table has so many of the topic's offsets; for a minute at the most. */
+    void waitFor(long offsets) throws Exception {
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+      while (position() < offsets) {
+        assertTrue(System.nanoTime() < deadline, "the position is " + position() + " after a minute, not " + offsets);
+        Thread.sleep(30);
+      }
+      assertEquals(offsets, position());
+    }
+
     /** The sum of all partitions' next offsets, according to the table. */
     long position() throws IcesinkException {
-      try (Session session = Session.open(configuration(), java.util.Map.of())) {
+      try (Session session = Session.open(configuration(), Map.of())) {
         return session.position().values().stream().mapToLong(Long::longValue).sum();
       }
     }
   }
 
   private final Path directory;
+  private final String broker;
   private final Process python;
   private final BufferedReader answers;
   private final Writer questions;
 
   HealthTopics(Path directory) throws Exception {
     this.directory = directory;
-    String broker = script("start", directory.resolve("broker").toString());
+    broker = script("start", directory.resolve("broker").toString());
     python =
         new ProcessBuilder(
                 System.getProperty("icesink.python"),
@@ -76,7 +91,7 @@ final class HealthTopics implements AutoCloseable {
 
   private static String script(String... arguments) throws Exception {
     ProcessBuilder builder = new ProcessBuilder(ROOT.resolve("tools/services/kafka.sh").toString());
-    builder.command().addAll(java.util.List.of(arguments));
+    builder.command().addAll(List.of(arguments));
     Path said = Files.createTempFile("kafka", null);
     try {
       // The broker keeps the pipe open that it is started with, so there is none.
@@ -91,10 +106,20 @@ final class HealthTopics implements AutoCloseable {
 
   /** A topic with so many partitions of which nothing is produced yet, and its tables. */
   Topic create(String name, int partitions, int messages, int seed) throws IOException {
-    Topic topic = new Topic(directory.resolve(name));
-    topic.call("make", partitions, messages, seed);
+    Topic topic = generate(name, partitions, messages, seed);
     topic.call("create", partitions);
     return topic;
+  }
+
+  /** The same without the topic. */
+  Topic generate(String name, int partitions, int messages, int seed) throws IOException {
+    Topic topic = new Topic(directory.resolve(name));
+    topic.call("make", partitions, messages, seed);
+    return topic;
+  }
+
+  String broker() {
+    return broker;
   }
 
   private synchronized JsonNode call(Path topic, String method, Object... arguments) throws IOException {

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import org.apache.flink.api.connector.sink2.Committer.CommitRequest;
 import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
+import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.junit.jupiter.api.Test;
 
 /** What the committer does with each kind of error, on a table that is a list of the numbers appended. */
@@ -136,5 +137,13 @@ final class IcesinkCommitterTest {
     errors.put(1L, error("NOT_FOUND", 0));
     Request request = new Request("job", 1);
     assertEquals("NOT_FOUND", assertThrows(IcesinkException.class, () -> commit(request)).status());
+  }
+
+  @Test
+  void aPolicyEndsTheJobForGood() {
+    errors.put(1L, IcesinkException.policy("moved"));
+    SuppressRestartsException error =
+        assertThrows(SuppressRestartsException.class, () -> commit(new Request("job", 1)));
+    assertEquals("INVALID_STATE: moved", error.getCause().getMessage());
   }
 }

@@ -2,12 +2,17 @@ package org.icesink.flink;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.flink.api.common.serialization.SerializerConfigImpl;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.core.memory.DataInputDeserializer;
+import org.apache.flink.core.memory.DataOutputSerializer;
 import org.junit.jupiter.api.Test;
 
 final class SerializerTest {
@@ -87,5 +92,39 @@ final class SerializerTest {
     int countAt = bytes.length - (4 + 3 + 4 + 4 + 1) - 4;
     hugeCount[countAt] = 0x7f;
     assertThrows(IOException.class, () -> IcesinkCommittableSerializer.INSTANCE.deserialize(1, hugeCount));
+  }
+
+  /** A savepoint of version 1, byte by byte. */
+  @Test
+  void offsetsOfVersionOneAreRead() throws IOException {
+    byte[] stored = {0, 1, 't', 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 9};
+    PartitionOffset read = PartitionOffset.SERIALIZER.deserialize(1, stored);
+    assertEquals(new KafkaPartition("t", 3), read.partition());
+    assertEquals((1L << 32) + 9, read.next());
+    assertArrayEquals(stored, PartitionOffset.SERIALIZER.serialize(read));
+    for (int length = 0; length < stored.length; length++) {
+      byte[] cut = Arrays.copyOf(stored, length);
+      assertThrows(IOException.class, () -> PartitionOffset.SERIALIZER.deserialize(1, cut), "cut at " + length);
+    }
+    assertThrows(IOException.class, () -> PartitionOffset.SERIALIZER.deserialize(1, Arrays.copyOf(stored, 99)));
+    assertThrows(IOException.class, () -> PartitionOffset.SERIALIZER.deserialize(2, stored));
+  }
+
+  @Test
+  void recordsCrossTasksWhole() throws IOException {
+    TypeSerializer<KafkaRecord> serializer = KafkaRecord.TYPE.createSerializer(new SerializerConfigImpl());
+    for (KafkaRecord kafkaRecord :
+        new KafkaRecord[] {
+          new KafkaRecord("t", 1, 1L << 40, 7, new byte[] {1}, new byte[] {}), new KafkaRecord("ü", 0, 0, -1, null, null)
+        }) {
+      DataOutputSerializer out = new DataOutputSerializer(64);
+      serializer.serialize(kafkaRecord, out);
+      KafkaRecord back = serializer.deserialize(new DataInputDeserializer(out.getCopyOfBuffer()));
+      assertEquals(kafkaRecord.toString(), back.toString());
+      assertEquals(kafkaRecord.timestamp(), back.timestamp());
+      assertArrayEquals(kafkaRecord.key(), back.key());
+      assertArrayEquals(kafkaRecord.value(), back.value());
+      assertSame(kafkaRecord, serializer.copy(kafkaRecord), "nothing is copied within a task");
+    }
   }
 }
