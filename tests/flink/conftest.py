@@ -1,7 +1,6 @@
 """One cluster, broker, registry, catalog and object store for all tests of the folder."""
 
 import concurrent.futures
-import contextlib
 import pathlib
 import shutil
 import subprocess
@@ -29,14 +28,18 @@ def services(tmp_path_factory):
         "cluster": lambda directory: Cluster(directory / "flink", make_jar(directory / "jar")),
     }
     directories = {name: tmp_path_factory.mktemp(name) for name in starters}
-    with contextlib.ExitStack() as stack:
-        stack.callback(script, "kafka", "stop", directories["broker"])
-        stack.callback(script, "registry", "stop", directories["registry"])
-        stack.callback(script, "flink", "stop", directories["cluster"] / "flink")
-        with concurrent.futures.ThreadPoolExecutor(len(starters)) as pool:
+    stops = [("kafka", directories["broker"]), ("registry", directories["registry"])]
+    stops += [("flink", directories["cluster"] / "flink")]
+    with concurrent.futures.ThreadPoolExecutor(len(starters)) as pool:
+        try:
             pending = {name: pool.submit(starter, directories[name]) for name, starter in starters.items()}
-            server = stack.enter_context(deployment("fixture", tmp_path_factory.mktemp("server")))
-        yield {"server": server, **{name: future.result() for name, future in pending.items()}}
+            with deployment("fixture", tmp_path_factory.mktemp("server")) as server:
+                yield {"server": server, **{name: future.result() for name, future in pending.items()}}
+        finally:
+            # Also what did not start to its end.
+            concurrent.futures.wait(pending.values())
+            for stopped in [pool.submit(script, name, "stop", directory) for name, directory in stops]:
+                stopped.result()
 
 
 def started_registry(directory):
