@@ -62,10 +62,8 @@ static ice_status build_epoch(begin_run *run, ice_error *err) {
 
 static ice_status attempt_begin(void *context, bool *done, bool *unknown, ice_error *err) {
   begin_run *run = context;
-  const ice_reconcile_options options = {.committer = &run->committer,
-                                         .tables = run->tables,
-                                         .table_count = run->table_count,
-                                         .source = run->source};
+  const ice_reconcile_options options = {
+      .committer = &run->committer, .tables = run->tables, .table_count = run->table_count, .source = run->source};
   ice_lead lead = {0};
   ice_attempt outcome = ICE_ATTEMPT_AGAIN;
   ice_status status = ICE_OK;
