@@ -62,10 +62,14 @@ class Topic(BrokerLake):
         self.run("run", "icesink.yaml", "--until-end", *flags)
 
     def roll_back(self):
-        """Both tables to their first snapshot with rows."""
-        for name in ("health_data_raw", "health_data_errors"):
-            table = self.table(name)
-            table.manage_snapshots().rollback_to_snapshot(table.snapshots()[0].snapshot_id).commit()
+        """Both tables to one epoch, the first after which both have rows."""
+        tables = [self.table(name) for name in ("health_data_raw", "health_data_errors")]
+        epochs = [{int(s.summary["icesink.epoch"]): s.snapshot_id for s in table.snapshots()} for table in tables]
+        first = max(min(found) for found in epochs)
+        for table, found in zip(tables, epochs):
+            snapshot = found[max(epoch for epoch in found if epoch <= first)]
+            assert snapshot != table.current_snapshot().snapshot_id
+            table.manage_snapshots().rollback_to_snapshot(snapshot).commit()
 
     def expect(self):
         rows, dead = self.expected()
