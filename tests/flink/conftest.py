@@ -17,8 +17,6 @@ from pyflink_host import make_jar  # noqa: E402
 from services import Broker, Registry, script  # noqa: E402
 
 
-
-
 @pytest.fixture(scope="session")
 def services(tmp_path_factory):
     """All servers, started at once: each takes seconds, and most of them to wait."""
